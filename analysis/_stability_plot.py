@@ -1,0 +1,119 @@
+"""Draws accuracy and running sigma over the epochs, after the paper's figures 5 and 6."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from _stability_measure import Run
+from _stability_report import short_names
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+# Okabe and Ito's palette, safe for the colour-blind, less its yellow, too pale for a line.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+# Five styles beside seven colours: the first 35 lines differ, and in grey print any five.
+_DASHES = (
+    "-",
+    (0, (5, 1.6)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (3, 1.2, 1, 1.2, 1, 1.2)),
+)
+
+_STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,  # text stays text: journals refuse the default's outlines
+}
+
+
+def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> None:
+    """Writes the figure.
+
+    Args:
+        runs: the candidates, then their rivals.
+        num_candidates: how many of them are candidates; they are drawn stronger and on top.
+        window: epochs of the running sigma.
+        path: where to; the suffix says the format.
+    """
+    with mpl.rc_context(_STYLE):
+        names = labels(runs)
+        # As many columns as fit: the width takes some 66 letters, a stroke as much as 10.
+        columns = max(1, min(len(runs), 3, 66 // (max(map(len, names)) + 10)))
+        legend_height = 0.2 * -(-len(runs) // columns)
+        strong, weak = (1.6, 1.1) if len(runs) <= 5 else (1.2, 0.9)
+        # A Figure of its own, without pyplot, draws to files only and needs no display.
+        figure = Figure(figsize=(5.2, 4.6 + legend_height), layout="constrained")
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        for i, (run, label) in enumerate(zip(runs, names, strict=True)):
+            line = {
+                "color": _COLOURS[i % len(_COLOURS)],
+                "linestyle": _DASHES[i % len(_DASHES)],
+                "linewidth": strong if i < num_candidates else weak,
+                "zorder": 3 if i < num_candidates else 2,
+            }
+            # A log axis has no place for 0, so a run that stands still is a gap below.
+            moving = np.where(run.running > 0, run.running, np.nan)
+            top.plot(run.epoch, 100 * run.accuracy, label=label, **line, **_marker(run.accuracy))
+            bottom.plot(run.epoch, 100 * moving, **line, **_marker(moving))
+        top.set_ylabel("test accuracy (%)")
+        bottom.set_ylabel(f"σ over {window} epochs\n(percentage points)")
+        bottom.set_xlabel("epoch")
+        bottom.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
+        _log_axis(bottom, [100 * run.running for run in runs])
+        figure.align_ylabels()
+        figure.legend(loc="outside upper center", ncols=columns, handlelength=3.2)
+        figure.savefig(path)
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """Names each run by its method and by those options in which the runs differ.
+
+    Where that does not tell two runs apart, the name of the file is added.
+    """
+    names = short_names(runs)
+    options = {"learners": "K=", "model": "", "dataset": "", "partition": "", "seed": "seed "}
+    varying = {
+        option: prefix
+        for option, prefix in options.items()
+        if len({str(getattr(run, option)) for run in runs}) > 1
+    }
+    plain = []
+    for run in runs:
+        method = "/".join(str(part) for part in (run.method, run.algo) if part is not None)
+        parts = (f"{prefix}{getattr(run, option)}" for option, prefix in varying.items())
+        plain.append(", ".join((method or names[run.file], *parts)))
+    return [
+        label if plain.count(label) == 1 else f"{label} ({names[run.file]})"
+        for run, label in zip(runs, plain, strict=True)
+    ]
+
+
+def _marker(y: np.ndarray) -> dict[str, str]:
+    """A line of a single point is invisible, so that point gets a marker."""
+    return {"marker": "."} if np.isfinite(y).sum() == 1 else {}
+
+
+def _log_axis(axes: Axes, curves: Sequence[np.ndarray]) -> None:
+    """Makes the vertical axis logarithmic, with plain numbers as ticks."""
+    axes.set_yscale("log")
+    moving = np.concatenate(curves)
+    moving = moving[moving > 0]
+    low, high = (moving.min() / 1.3, moving.max() * 1.3) if moving.size else (0.1, 10)
+    # At least a decade, lest the axis have no tick, and never noise blown up to its full height.
+    widen = max(1, np.sqrt(10 * low / high))
+    axes.set_ylim(low / widen, high * widen)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e3 else (1,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())

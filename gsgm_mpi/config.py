@@ -1,0 +1,259 @@
+"""Every option of a run: names, defaults, accepted ranges, and how they are put together.
+
+One table serves the command line, the TOML files and ``--show-config``. A later source wins: default < preset < ``--config``
+file < flags. A method's own options (``--momentum`` ...) come from its constructor, see gsgm_mpi/methods/base.py.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+from gsgm_mpi.errors import UserError, bad_option, unknown_name
+from gsgm_mpi.methods import METHODS, Method
+from gsgm_mpi.plan import Decay
+
+PRESETS = Path(__file__).parent / "presets"
+#: Keys that only a preset may hold: see :func:`resolve`.
+_PRESET_ONLY = "lr_factor_without_momentum"
+
+
+class Spec(NamedTuple):
+    """What one option's flag says of it."""
+
+    help: str
+    accepted: str
+    ok: Callable[[Any], bool]
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+def _option(default: Any, *spec: Any, **more: Any) -> Any:
+    return field(default=default, metadata={"spec": Spec(*spec, **more)})
+
+
+def _choice(default: str, text: str, *choices: str) -> Any:
+    accepted = "one of " + ", ".join(choices)
+    return _option(default, text, accepted, lambda v: v in choices, choices=choices)
+
+
+def _switch(text: str) -> Any:
+    return _option(False, text, "true or false", lambda _: True)
+
+
+def _text(default: str | None, text: str, metavar: str) -> Any:
+    return _option(
+        default, text, "a non-empty text", lambda v: v is None or bool(v), metavar=metavar
+    )
+
+
+def _whole(low: int) -> tuple[str, Callable[[Any], bool]]:
+    return f"a whole number >= {low}", lambda v: v >= low
+
+
+def _positive(v: float) -> bool:
+    return 0 < v < math.inf
+
+
+def _decay_ok(text: str) -> bool:
+    Decay.parse(text)
+    return True
+
+
+@dataclass(frozen=True)
+class Config:
+    """The options of one run. How the defaults were chosen: docs/defaults.md."""
+
+    algo: str = _choice("sgd", "the learners' gradient", "sgd", "svrg")
+    method: str = _option(
+        "gsgm", "the server's method", "the name of a method", lambda _: True, metavar="NAME"
+    )
+    dataset: str = _text(
+        "digits",
+        "digits, mnist, fashion-mnist, cifar10, cifar100, folder:PATH or synthetic:CxHxW:classes:n",
+        "NAME",
+    )
+    data_dir: str | None = _text(None, "where the data set lies; never written to", "DIR")
+    cache_dir: str | None = _text(
+        None, "where the converted copy is kept (default: the user's cache folder)", "DIR"
+    )
+    download: bool = _switch("let rank 0 download a data set that is not there")
+    validation: float = _option(
+        0.0,
+        "hold out this fraction of the training set and evaluate on it instead of the test set",
+        "a number in [0, 1)",
+        lambda v: 0 <= v < 1,
+        metavar="F",
+    )
+    partition: str = _text(
+        "sorted", "sorted, mixed:X, iid, dirichlet:ALPHA or pathological:C", "NAME"
+    )
+    model: str | None = _text(
+        None,
+        "mlp, mnistnet, lenet, convnet, torchvision:NAME or path/to/file.py:Factory (default: by data set)",
+        "NAME",
+    )
+    epochs: int = _option(60, "epochs (inner epochs under svrg)", *_whole(1), metavar="N")
+    inner_epochs: int = _option(5, "svrg: epochs in an outer loop", *_whole(1), metavar="N")
+    batch_size: int = _option(32, "samples in a batch", *_whole(1), metavar="N")
+    lr: float = _option(0.02, "learning rate η", "a number > 0", _positive, metavar="X")
+    lr_decay: str = _option(
+        "", "factor at epochs, e.g. 0.5@50,80", "FACTOR@EPOCH,...", _decay_ok, metavar="F@E,E"
+    )
+    warmup_epochs: float = _option(
+        0.0,
+        "epochs over which the rate rises from η/K to η",
+        "a number >= 0",
+        lambda v: 0 <= v < math.inf,
+        metavar="N",
+    )
+    weight_decay: float = _option(
+        0.0,
+        "weight decay, part of every gradient",
+        "a number >= 0",
+        lambda v: 0 <= v < math.inf,
+        metavar="X",
+    )
+    weighting: str = _choice(
+        "uniform",
+        "weight of each learner's gradient: 1 (the paper) or K·n_k/n",
+        "uniform",
+        "samples",
+    )
+    budget: str = _choice(
+        "handed-out",
+        "count gradients handed out to all, or a fixed number for each learner",
+        "handed-out",
+        "per-learner",
+    )
+    augment: bool = _switch("random flips and crops of the training images")
+    seed: int = _option(1, "of every random stream", *_whole(0), metavar="N")
+    device: str = _text("cpu", "torch device of the learners", "NAME")
+    threads: int = _option(1, "threads of each rank", *_whole(1), metavar="N")
+    output: str = _text("results.h5", "the results file", "FILE")
+    force: bool = _switch("overwrite the results file")
+    report_every: float = _option(
+        5.0, "seconds between progress lines", "a number > 0", _positive, metavar="S"
+    )
+    #: The method's own options, by name.
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def method_class(self) -> type[Method]:
+        """The class that ``--method`` names."""
+        return METHODS[self.method]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All options in one flat dict, those without a value left out."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "options"}
+        return {
+            name: value for name, value in (own | dict(self.options)).items() if value is not None
+        }
+
+    def to_toml(self) -> str:
+        """The options as TOML that ``--config`` reads."""
+        return "".join(f"{key} = {_toml(value)}\n" for key, value in self.to_dict().items())
+
+
+class Resolved(NamedTuple):
+    """A configuration and what the user should be told of how it came about."""
+
+    config: Config
+    notes: tuple[str, ...]
+
+
+def general_specs() -> dict[str, tuple[type, Any, Spec]]:
+    """Name, type, default and description of every option that does not belong to a method."""
+    hints = get_type_hints(Config)
+    found = {}
+    for f in fields(Config):
+        if "spec" in f.metadata:
+            kind = next((t for t in (bool, int, float, str) if hints[f.name] in (t, t | None)), str)
+            found[f.name] = (kind, f.default, f.metadata["spec"])
+    return found
+
+
+def find_method(name: str) -> type[Method]:
+    """The class of a method's name, or a :class:`UserError` that suggests the nearest name."""
+    if name not in METHODS:
+        raise unknown_name("--method", name, METHODS)
+    return METHODS[name]
+
+
+def resolve(flags: Mapping[str, Any], preset: str | None, file: str | None) -> Resolved:
+    """Puts the sources together and checks every value.
+
+    Args:
+        flags: options given on the command line, by name.
+        preset: name of a preset, or None.
+        file: path of a TOML file, or None.
+
+    Raises:
+        UserError: unknown preset, unreadable file, unknown key, value out of range.
+    """
+    from_preset = read_toml(preset_path(preset), f"preset {preset}") if preset else {}
+    from_file = read_toml(Path(file), "--config") if file else {}
+    factor = from_preset.pop(_PRESET_ONLY, 1.0)
+    given = from_preset | from_file | dict(flags)
+    method = find_method(given.get("method", "gsgm"))
+    own = {spec.name: spec for spec in method.options()}
+    general = general_specs()
+    for key in from_file | dict(flags):
+        if key not in general and key not in own:
+            raise unknown_name("an option's key", key, [*general, *own])
+    options = {name: given.get(name, spec.default) for name, spec in own.items()}
+    for name, spec in own.items():
+        spec.check(options[name])
+    values = {name: given.get(name, default) for name, (_, default, _) in general.items()}
+    values = {name: _checked(name, value, general[name]) for name, value in values.items()}
+    notes = []
+    if not options.get("momentum") and "lr" in from_preset and "lr" not in from_file | dict(flags):
+        # The paper's fairness rule (section 5.1): ten times the rate, 1/(1 − α), where no momentum is applied.
+        values["lr"] *= factor
+        notes.append(
+            f"preset {preset}: learning rate x{factor:g} = {values['lr']:g} because {method.name} runs without "
+            "momentum (--lr overrides)"
+        )
+    return Resolved(Config(**values, options=options), tuple(notes))
+
+
+def preset_path(name: str) -> Path:
+    """The file of a preset, or a :class:`UserError` that suggests the nearest name."""
+    path = PRESETS / f"{name}.toml"
+    if not path.is_file():
+        raise unknown_name("--preset", name, [p.stem for p in PRESETS.glob("*.toml")])
+    return path
+
+
+def read_toml(path: Path, source: str) -> dict[str, Any]:
+    """A flat TOML file as a dict."""
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{source} must be a readable file: {path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source} must be valid TOML: {path}: {error}") from error
+
+
+def _checked(name: str, value: Any, spec: tuple[type, Any, Spec]) -> Any:
+    kind, default, rule = spec
+    if value is None and default is None:
+        return None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind or not rule.ok(value):
+        fix = f"the default is {default}" if default not in (None, "") else "leave it out"
+        raise bad_option("--" + name.replace("_", "-"), value, rule.accepted, fix)
+    return value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)

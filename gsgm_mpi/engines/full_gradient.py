@@ -1,0 +1,43 @@
+"""SVRG's synchronous phase (Algorithms 3 and 4): the snapshot goes out, the full gradient comes back, as collectives.
+
+Each rank first waits for the others at a barrier that sleeps; the collective calls after it, which spin, are short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from mpi4py import MPI
+
+from gsgm_mpi.engines.exact_mean import Float64, exponent, from_integers, to_integers
+from gsgm_mpi.engines.failures import barrier
+from gsgm_mpi.learners import Vector
+
+
+def full_gradient(
+    comm: MPI.Intracomm,
+    snapshot: Vector,
+    compute: Callable[[Vector], Float64] | None,
+) -> Vector:
+    """Forms μ = (1/K) Σ_k ∇F_k(w̃) on every rank.
+
+    Args:
+        comm: rank 0 is the server, all others are learners.
+        snapshot: w̃, float32, shape (d,): read on rank 0, filled on the others.
+        compute: w̃ to ∇F_k(w̃), float64, shape (d,), already times K·n_k/n where learners weigh by samples; None on rank 0,
+            which adds zeros.
+
+    Returns:
+        μ, float32, shape (d,), the same bits on every rank and for any number of ranks.
+    """
+    terms = comm.Get_size() - 1
+    barrier(comm)
+    comm.Bcast(snapshot, root=0)
+    mine = np.zeros(snapshot.size) if compute is None else compute(snapshot)
+    barrier(comm)
+    e = np.array([exponent(mine)])
+    comm.Allreduce(MPI.IN_PLACE, e, MPI.MAX)
+    total = to_integers(mine, float(e[0]), terms)
+    comm.Allreduce(MPI.IN_PLACE, total, MPI.SUM)
+    return from_integers(total, float(e[0]), terms).astype(np.float32)

@@ -1,0 +1,110 @@
+"""A learner's loop under the wall clock: receive an order, work, send the message."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import numpy as np
+from mpi4py import MPI
+
+from gsgm_mpi.engines.exact_mean import Float64
+from gsgm_mpi.engines.full_gradient import full_gradient
+from gsgm_mpi.engines.patience import Patience
+from gsgm_mpi.engines.wire import ORDER_FIELDS, Message, Order, Tag
+from gsgm_mpi.learners import Rule, VarianceReduced, Vector
+
+
+class Problem(Protocol):
+    """What a learner needs of a problem (docs/architecture.md)."""
+
+    def gradient(self, w: Vector, k: int, i: int) -> tuple[Vector, float]:
+        """The raw gradient of learner k's step i, an array of the caller's own, and the loss."""
+
+    def full_gradient(self, w: Vector, k: int) -> Float64:
+        """The gradient over learner k's whole shard."""
+
+
+class Learner:
+    """Learner k = rank k.
+
+    Receives are posted before anything is sent, so the server never waits for a learner that is itself sending.
+
+    Args:
+        comm: rank 0 is the server.
+        problem: gives the gradients.
+        rule: what is done with them.
+        d: length of the weights.
+        steps: most gradients in a message of any learner.
+        patience: how to wait.
+    """
+
+    def __init__(
+        self,
+        comm: MPI.Intracomm,
+        problem: Problem,
+        rule: Rule,
+        d: int,
+        steps: int,
+        patience: Patience,
+    ) -> None:
+        self._comm = comm
+        self._k = comm.Get_rank()
+        self._problem = problem
+        self._raw = problem.gradient
+        self._rule = rule
+        self._patience = patience
+        self._order = np.zeros(ORDER_FIELDS)
+        self._w = np.empty(d, dtype=np.float32)
+        self._next_w = np.empty(d, dtype=np.float32)
+        self._messages = [Message(d, steps) for _ in range(2)]
+        self._sends: list[MPI.Request] = [MPI.REQUEST_NULL, MPI.REQUEST_NULL]
+
+    def run(self) -> None:
+        """Works until the server says stop."""
+        comm = self._comm
+        order = comm.Irecv(self._order, source=0, tag=Tag.ORDER)
+        weights = comm.Irecv(self._next_w, source=0, tag=Tag.WEIGHTS)
+        while True:
+            began = time.perf_counter()
+            self._patience.until(order.Test)
+            kind, step, n, lr = self._order.tolist()
+            if kind == Order.STOP:
+                break
+            order = comm.Irecv(self._order, source=0, tag=Tag.ORDER)
+            if kind == Order.FULL_GRADIENT:
+                self._begin_outer_loop()
+                continue
+            if kind == Order.WORK:
+                self._patience.until(weights.Test)
+                self._w, self._next_w = self._next_w, self._w
+                weights = comm.Irecv(self._next_w, source=0, tag=Tag.WEIGHTS)
+            self._work(int(step), int(n), lr, time.perf_counter() - began)
+        weights.Cancel()
+        weights.Wait()
+        MPI.Request.Waitall(self._sends)
+
+    def _work(self, step: int, n: int, lr: float, wait_s: float) -> None:
+        losses: list[float] = []
+        norms: list[float] = []
+
+        def gradient(w: Vector) -> Vector:
+            g, loss = self._raw(w, self._k, step + len(losses))
+            losses.append(loss)
+            norms.append(float(np.sqrt(np.dot(g, g))))
+            return g
+
+        began = time.perf_counter()
+        vector = self._rule.work(self._w, gradient, n, step, lr)
+        compute_s = time.perf_counter() - began
+        self._messages.reverse()
+        self._sends.reverse()
+        self._patience.until(self._sends[0].Test)
+        message = self._messages[0]
+        message.pack(vector, losses, norms, compute_s, wait_s)
+        self._sends[0] = self._comm.Isend(message.buffer, dest=0, tag=Tag.MESSAGE)
+
+    def _begin_outer_loop(self) -> None:
+        snapshot = np.empty_like(self._w)
+        mu = full_gradient(self._comm, snapshot, lambda w: self._problem.full_gradient(w, self._k))
+        self._raw = VarianceReduced(self._problem.gradient, snapshot, mu)

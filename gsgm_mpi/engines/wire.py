@@ -1,0 +1,103 @@
+"""What travels between the server and the learners: tags and layouts.
+
+Server to learner: a small header on ``ORDER``, and for fresh work the weights, flat float32 of shape (d,), on ``WEIGHTS``.
+Learner to server: one buffer on ``MESSAGE``: a float64 header, then the message, flat float32 of shape (d,). Header fields
+are float64 because integers up to 2^53 are exact in it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsgm_mpi.learners import Vector
+
+
+class Tag(IntEnum):
+    """MPI tags, each with one direction and one layout."""
+
+    ORDER = 1
+    WEIGHTS = 2
+    MESSAGE = 3
+    FAILURE = 4
+
+
+class Order(IntEnum):
+    """First field of an order: what the learner is to do."""
+
+    STOP = 0
+    WORK = 1  #: n gradients at new weights, which follow
+    AGAIN = 2  #: n gradients at the weights it has
+    FULL_GRADIENT = 3  #: take part in the collective phase
+
+
+#: An order: kind, step, n, lr.
+ORDER_FIELDS = 4
+
+
+class Message:
+    """A learner's message laid over one buffer of bytes.
+
+    Args:
+        d: length of the vector.
+        steps: most gradients in a message.
+    """
+
+    _FIXED = 4  # n, compute_s, wait_s, fingerprint
+
+    def __init__(self, d: int, steps: int) -> None:
+        fields = self._FIXED + 2 * steps
+        self.buffer: NDArray[np.uint8] = np.zeros(8 * fields + 4 * d, dtype=np.uint8)
+        self._header = self.buffer[: 8 * fields].view(np.float64)
+        self._fingerprint = self._header[3:4].view(np.uint64)
+        self._steps = steps
+        #: The message proper, float32, shape (d,).
+        self.vector: Vector = self.buffer[8 * fields :].view(np.float32)
+
+    def pack(
+        self,
+        vector: Vector,
+        losses: list[float],
+        grad_norms: list[float],
+        compute_s: float,
+        wait_s: float,
+    ) -> None:
+        """Fills the buffer."""
+        n = len(losses)
+        self.vector[:] = vector
+        self._header[:3] = n, compute_s, wait_s
+        self._fingerprint[0] = fingerprint(vector)
+        self._header[self._FIXED : self._FIXED + n] = losses
+        self._header[self._FIXED + self._steps : self._FIXED + self._steps + n] = grad_norms
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Loss of each gradient."""
+        return tuple(self._header[self._FIXED :][: int(self._header[0])].tolist())
+
+    @property
+    def grad_norms(self) -> tuple[float, ...]:
+        """Euclidean norm of each gradient."""
+        return tuple(self._header[self._FIXED + self._steps :][: int(self._header[0])].tolist())
+
+    @property
+    def compute_s(self) -> float:
+        """Seconds the learner computed."""
+        return float(self._header[1])
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds the learner waited for this work."""
+        return float(self._header[2])
+
+    @property
+    def fingerprint(self) -> int:
+        """Of the vector, as the learner saw it."""
+        return int(self._fingerprint[0])
+
+
+def fingerprint(vector: Vector) -> int:
+    """Sum of the vector's 32-bit words modulo 2^64: equal vectors have equal fingerprints."""
+    return int(np.sum(vector.view(np.uint32), dtype=np.uint64))

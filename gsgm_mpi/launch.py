@@ -1,0 +1,234 @@
+"""From the launcher to a run: what is known before MPI starts, who prints, and how all ranks end with one exit code.
+
+Rank 0 reads the command line before MPI is even imported, so that its first line (or the user's mistake) shows at once
+although other ranks may need half a minute to import torch. Everything heavy is imported inside :func:`main`, under the
+handler that ends all ranks: a rank that dies on its own would leave the others hanging.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+FINISHED, FAILED, USAGE, STOPPED = 0, 1, 2, 85
+
+_RANK = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
+_SIZE = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+_LOCAL_SIZE = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE")
+#: Processor seconds to import torch once, measured (docs/performance.md).
+_TORCH_IMPORT_S = 1.3
+
+
+class Launch(NamedTuple):
+    """What the launcher's environment says before MPI starts; None where it says nothing."""
+
+    rank: int | None
+    size: int | None
+    local_size: int
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Launch:
+        """Reads the environment of MPICH, Open MPI or srun."""
+
+        def first(names: tuple[str, ...]) -> int | None:
+            return next((int(environ[n]) for n in names if environ.get(n, "").isdigit()), None)
+
+        size = first(_SIZE)
+        return cls(first(_RANK), size, first(_LOCAL_SIZE) or size or 1)
+
+    @property
+    def crowded(self) -> bool:
+        """Ranks outnumber cores on this node."""
+        return self.local_size > cores()
+
+
+def cores() -> int:
+    """Cores of this node that the job may use. A rank bound to a single core says nothing of the node."""
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return own if own > 1 else os.cpu_count() or 1
+
+
+def tune(environ: dict[str, str] | os._Environ[str], launch: Launch) -> None:
+    """Settings that must be made before numpy and MPI are loaded; what the user has set stays."""
+    # The vectors of one server do not repay a pool of threads in each of 31 ranks; --threads sets torch's.
+    environ.setdefault("OMP_NUM_THREADS", "1")
+    if launch.crowded:
+        # MPICH spins in blocking calls: give the core away meanwhile. Halves the rate of empty messages where every rank
+        # has a core of its own, so only here (docs/performance.md).
+        environ.setdefault("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1")
+
+
+class Interrupt:
+    """What SIGINT and SIGTERM do: rank 0 ends the run in good order; learners leave it to rank 0."""
+
+    def __init__(self) -> None:
+        #: A stop was asked for while training.
+        self.requested = False
+        #: From now on a signal asks for a stop instead of raising KeyboardInterrupt.
+        self.training = False
+
+    def install(self, *, leader: bool) -> None:
+        """Takes over both signals."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal if leader else _ignore)
+
+    def _on_signal(self, *_: object) -> None:
+        if not self.training:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+def _ignore(*_: object) -> None:
+    """Learners go on: rank 0 tells them when to stop. (Not SIG_IGN, which child processes would inherit.)"""
+
+
+class Parsed(NamedTuple):
+    """The command line as rank 0 read it: a configuration, or an exit code; and what to print."""
+
+    resolved: Any
+    code: int
+    out: str
+    err: str
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program on this rank; returns the exit code that all ranks share."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    launch = Launch.read(os.environ)
+    tune(os.environ, launch)
+    interrupt = Interrupt()
+    leader = launch.rank in (0, None)
+    interrupt.install(leader=leader)
+    parsed = read_command_line(argv, launch) if leader else None
+    if launch.rank == 0:
+        _print(parsed)
+    from mpi4py import MPI  # before torch, and after the settings above
+
+    comm = MPI.COMM_WORLD
+    if comm.Get_rank() != 0:
+        interrupt.install(leader=False)
+    try:
+        if launch.rank is None and comm.Get_rank() == 0:
+            _print(parsed)
+        return _together(comm, parsed, launch, interrupt, argv)
+    except KeyboardInterrupt:
+        _line("stopped before training began; nothing was written")
+        comm.Abort(STOPPED)
+    except BaseException as error:
+        _end_all(comm, error)
+    return FAILED
+
+
+def read_command_line(argv: Sequence[str], launch: Launch) -> Parsed:
+    """Parses on rank 0; a mistake becomes text and an exit code, so that it can be printed once."""
+    import contextlib
+    import io
+
+    from gsgm_mpi.cli import parse
+    from gsgm_mpi.errors import UserError
+
+    help_text = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(help_text):
+            resolved, only_show = parse(argv)
+    except UserError as error:
+        return Parsed(None, USAGE, "", f"gsgm_mpi: {error}\n")
+    except SystemExit:
+        return Parsed(None, FINISHED, help_text.getvalue(), "")
+    if only_show:
+        return Parsed(None, FINISHED, resolved.config.to_toml(), "")
+    return Parsed(resolved, FINISHED, _first_line(resolved, launch), "")
+
+
+def _first_line(resolved: Any, launch: Launch) -> str:
+    from gsgm_mpi import __version__
+    from gsgm_mpi.wall import date
+
+    config, size = resolved.config, launch.size or 1
+    text = f"gsgm_mpi {__version__}: {config.method}, {config.algo}, {size} ranks"
+    wait = _TORCH_IMPORT_S * launch.local_size / cores()
+    if wait > 3:
+        text += f"; importing torch on {launch.local_size} ranks and {cores()} cores takes about {wait:.0f} s"
+    return "".join(f"{date()}  {line}\n" for line in (text, *resolved.notes))
+
+
+def _together(
+    comm: MPI.Intracomm,
+    parsed: Parsed | None,
+    launch: Launch,
+    interrupt: Interrupt,
+    argv: list[str],
+) -> int:
+    """The part that all ranks go through side by side."""
+    from gsgm_mpi.engines.failures import broadcast
+    from gsgm_mpi.errors import UserError
+
+    rank, size = comm.Get_rank(), comm.Get_size()
+    if size == 1 and (launch.size or 1) > 1:
+        if launch.rank == 0:
+            _line(_wrong_launcher(launch.size or 1))
+        return USAGE
+    setup: Any = None
+    code = FINISHED
+    if rank == 0:
+        assert parsed is not None
+        code = parsed.code
+        if parsed.resolved is not None:
+            from gsgm_mpi.run import prepare
+
+            try:
+                setup = prepare(parsed.resolved.config, size - 1, argv)
+            except UserError as error:
+                _line(str(error))
+                code = USAGE
+    code, config = broadcast(comm, (code, setup.config if setup else None))
+    if config is None:
+        return int(code)
+    from gsgm_mpi.run import train
+
+    return train(comm, config, setup, interrupt, crowded=launch.crowded)
+
+
+def _wrong_launcher(expected: int) -> str:
+    from mpi4py import MPI
+
+    library = MPI.Get_library_version().splitlines()[0].strip()
+    return (
+        f"mpiexec must belong to the MPI library in use ({library}): the launcher started {expected} processes, but each is "
+        "alone; call the mpiexec of the environment that python runs in (with srun, add --mpi=pmi2 or --mpi=pmix)"
+    )
+
+
+def _end_all(comm: MPI.Intracomm, error: BaseException) -> None:
+    """One traceback, and all ranks stop with exit code 1."""
+    from gsgm_mpi.engines.failures import RemoteError, report_failure
+
+    host = socket.gethostname()
+    text = f"gsgm_mpi: rank {comm.Get_rank()} on {host} failed:\n{''.join(traceback.format_exception(error))}"
+    if isinstance(error, RemoteError):
+        text = str(error)
+    if comm.Get_rank() == 0 or not report_failure(comm, text):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+        comm.Abort(FAILED)
+
+
+def _print(parsed: Parsed | None) -> None:
+    assert parsed is not None
+    sys.stdout.write(parsed.out)
+    sys.stderr.write(parsed.err)
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _line(text: str) -> None:
+    sys.stderr.write(f"gsgm_mpi: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,167 @@
+"""How long a run is and at what rate it learns: loops, epochs, budget, learning rate. Pure arithmetic.
+
+An **epoch** is U = Σ_k ⌈n_k/B⌉ gradients used or dropped. A **loop** is what lies between two synchronous phases: the whole
+run under SGD; under SVRG one outer loop of ``inner_epochs`` epochs (the last may be shorter), whose budget is rounded up to a
+multiple of K, because a partial round at the end of every loop would favour the fast learners.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from gsgm_mpi.errors import bad_option
+
+
+@dataclass(frozen=True)
+class Decay:
+    """The rate is multiplied by ``factor`` from the end of each of the given epochs on."""
+
+    factor: float = 1.0
+    epochs: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Decay:
+        """Reads ``0.5@50,80``; an empty string is no decay.
+
+        Raises:
+            UserError: where the text has another form, names ``--lr-decay``.
+        """
+        if not text:
+            return cls()
+        match = re.fullmatch(r"([0-9.eE+-]+)@(\d+(?:,\d+)*)", text)
+        try:
+            factor = float(match[1]) if match else -1.0
+        except ValueError:
+            factor = -1.0
+        if not match or not 0 < factor < float("inf"):
+            raise bad_option(
+                "--lr-decay",
+                repr(text),
+                "FACTOR@EPOCH,EPOCH,... with a factor > 0",
+                "e.g. 0.5@50,80",
+            )
+        return cls(factor, tuple(sorted(int(epoch) for epoch in match[2].split(","))))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The course of one run.
+
+    Args:
+        batches: ⌈n_k/B⌉ for each learner.
+        epochs: epochs in all (inner epochs under SVRG).
+        inner_epochs: epochs in an outer loop; None where there is one loop.
+        lr: base learning rate η.
+        warmup_epochs: epochs over which the rate rises linearly from η/K to η (Goyal et al. 2017, as DANA uses it).
+    """
+
+    batches: tuple[int, ...]
+    epochs: int
+    lr: float
+    inner_epochs: int | None = None
+    decay: Decay = Decay()  # noqa: RUF009 - immutable
+    warmup_epochs: float = 0.0
+
+    @property
+    def learners(self) -> int:
+        """K."""
+        return len(self.batches)
+
+    @property
+    def epoch_updates(self) -> int:
+        """U, gradients in an epoch."""
+        return sum(self.batches)
+
+    @cached_property
+    def loop_epochs(self) -> tuple[int, ...]:
+        """Epochs of each loop."""
+        if self.inner_epochs is None:
+            return (self.epochs,)
+        full, rest = divmod(self.epochs, self.inner_epochs)
+        return (self.inner_epochs,) * full + ((rest,) if rest else ())
+
+    @cached_property
+    def loop_budgets(self) -> tuple[int, ...]:
+        """Gradients to hand out in each loop."""
+        if self.inner_epochs is None:
+            return (self.epochs * self.epoch_updates,)
+        K = self.learners  # noqa: N806 - the papers' symbol
+        return tuple(-(-n * self.epoch_updates // K) * K for n in self.loop_epochs)
+
+    @cached_property
+    def epoch_ends(self) -> tuple[int, ...]:
+        """Updates after which each epoch is complete; the rounding of a loop belongs to its last epoch."""
+        ends, done = [], 0
+        for n, budget in zip(self.loop_epochs, self.loop_budgets, strict=True):
+            ends += [done + e * self.epoch_updates for e in range(1, n)] + [done + budget]
+            done += budget
+        return tuple(ends)
+
+    @property
+    def updates(self) -> int:
+        """Gradients of the whole run."""
+        return self.epoch_ends[-1]
+
+    def epochs_complete(self, update: int) -> int:
+        """How many epochs are complete after ``update`` gradients."""
+        return bisect_right(self.epoch_ends, update)
+
+    def loop_of_epoch(self, epoch: int) -> int:
+        """The loop, from 1, to which an epoch, from 1, belongs."""
+        return 1 if self.inner_epochs is None else -(-epoch // self.inner_epochs)
+
+    def lr_at(self, update: int) -> float:
+        """The rate of the update that follows ``update`` gradients."""
+        epoch = self.epochs_complete(update)
+        lr = self.lr * self.decay.factor ** bisect_right(self.decay.epochs, epoch)
+        warm = self.warmup_epochs * self.epoch_updates
+        if update < warm:
+            low = 1.0 / self.learners
+            lr *= low + (1.0 - low) * update / warm
+        return float(lr)
+
+
+class Budget:
+    """Gradients still to be handed out in this loop.
+
+    One common pot by default: whoever asks is served while it lasts, so all learners end together and none computes in
+    vain. ``per_learner`` gives each learner its own e·⌈n_k/B⌉ instead; ungated methods then end on the slow learners' data.
+    """
+
+    def __init__(self, total: int, allotments: Sequence[int] | None = None) -> None:
+        self._left = total
+        self._own = None if allotments is None else dict(enumerate(allotments, start=1))
+
+    def left(self, k: int | None = None) -> int:
+        """Gradients left, for learner k or (None) for all."""
+        return self._left if k is None or self._own is None else min(self._left, self._own[k])
+
+    def take(self, k: int, want: int) -> int:
+        """Grants learner k up to ``want`` gradients and returns how many."""
+        n = min(want, self.left(k))
+        self._left -= n
+        if self._own is not None:
+            self._own[k] -= n
+        return n
+
+    def give_back(self, k: int, n: int) -> None:
+        """Returns the gradients of a lost hand-out."""
+        self._left += n
+        if self._own is not None:
+            self._own[k] += n
+
+    def close(self) -> None:
+        """No more hand-outs: the run is being stopped."""
+        self._left = 0
+
+
+def make_budget(plan: Plan, loop: int, kind: str) -> Budget:
+    """The budget of one loop; ``kind`` is ``handed-out`` or ``per-learner``."""
+    if kind == "handed-out":
+        return Budget(plan.loop_budgets[loop])
+    allotments = [plan.loop_epochs[loop] * b for b in plan.batches]
+    return Budget(sum(allotments), allotments)

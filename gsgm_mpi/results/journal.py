@@ -1,0 +1,164 @@
+"""Keeps the record of a running wall-clock run: rows, evaluations, the file, the progress lines.
+
+Evaluation runs in a thread of its own on a copy of the weights, so that the server goes on serving (torch releases the
+interpreter while it computes). It can therefore never change which gradient is used next. Its results are collected in
+order, when the server has nothing else to do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gsgm_mpi.engines.conductor import UpdateRow
+from gsgm_mpi.learners import Vector
+from gsgm_mpi.plan import Plan
+from gsgm_mpi.progress import Progress
+from gsgm_mpi.results.recorder import Recorder
+from gsgm_mpi.results.schema import EVENTS
+
+#: Evaluations that may wait; one more, and the server waits for the oldest.
+_MAX_WAITING = 4
+#: The file is written at the end of an epoch, but never takes more than this fraction of the server's time.
+_WRITING_SHARE = 0.05
+
+
+class _Waiting(NamedTuple):
+    row: dict[str, Any]
+    scores: Future[Any]
+
+
+class Journal:
+    """Observer of the conductor and of the server.
+
+    Args:
+        recorder: holds the tables and writes the file.
+        evaluate: weights, shape (d,), to scores with ``accuracy``, ``loss`` and ``class_accuracy``.
+        plan: of the run.
+        progress: prints.
+        evaluations_per_update: batch gradients that one update costs (2 under svrg).
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        evaluate: Callable[[Vector], Any],
+        plan: Plan,
+        progress: Progress,
+        evaluations_per_update: int,
+    ) -> None:
+        self._recorder = recorder
+        self._evaluate = evaluate
+        self._plan = plan
+        self._progress = progress
+        self._cost = evaluations_per_update
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evaluation")
+        self._waiting: deque[_Waiting] = deque()
+        self._began = time.perf_counter()
+        self._wrote_at = -np.inf
+        self._write_s = 0.0
+        self._update = 0
+        self._passes = 0
+        self._sent_bytes = 0
+        self._loss_sum = 0.0
+        self._loss_count = 0
+        self._lr = plan.lr_at(0)
+        learners = range(plan.learners + 1)
+        self._used = [0 for _ in learners]
+        self._dropped = [0 for _ in learners]
+        self._compute_s = [0.0 for _ in learners]
+        self._wait_s = [0.0 for _ in learners]
+
+    def on_update(self, row: UpdateRow) -> None:
+        """Writes a row of ``/updates``."""
+        self._recorder.updates.append(row)
+        self._update = row.update
+        self._lr = row.lr
+        self._loss_sum += row.loss
+        self._loss_count += 1
+        (self._used if row.applied else self._dropped)[row.learner] += 1
+
+    def on_epoch(self, epoch: int, update: int, w: Vector) -> None:
+        """Starts an evaluation and notes what the epoch's row will hold besides."""
+        row = {
+            "epoch": epoch,
+            "update": update,
+            "gradients": self._cost * update + self._passes * self._plan.epoch_updates,
+            "sent_bytes": self._sent_bytes,
+            "outer": self._plan.loop_of_epoch(epoch),
+            "wall_s": time.perf_counter() - self._began,
+            "virtual_s": np.nan,
+            "train_loss": self._loss_sum / self._loss_count if self._loss_count else np.nan,
+            "lr": self._lr,
+        }
+        self._loss_sum, self._loss_count = 0.0, 0
+        self._waiting.append(_Waiting(row, self._pool.submit(self._evaluate, w.copy())))
+        while len(self._waiting) > _MAX_WAITING:
+            self._collect()
+
+    def on_message(self, k: int, compute_s: float, wait_s: float, fingerprint: int) -> None:
+        """Writes a row of ``/trace``."""
+        self._compute_s[k] += compute_s
+        self._wait_s[k] += wait_s
+        self._trace("message", k, compute_s, fingerprint)
+
+    def on_stop(self) -> None:
+        """Writes a row of ``/trace``."""
+        self._trace("stop", 0, 0.0, 0)
+
+    def on_sent(self, payload_bytes: int) -> None:
+        """Adds to the epoch's ``sent_bytes``."""
+        self._sent_bytes += payload_bytes
+
+    def on_full_gradient(self) -> None:
+        """Adds a full pass to the epoch's ``gradients``."""
+        self._passes += 1
+
+    def tick(self) -> bool:
+        """Does what is due: collects a finished evaluation, writes the file, prints; says whether it did anything."""
+        self._progress.tick(self._update)
+        if not (self._waiting and self._waiting[0].scores.done()):
+            return False
+        self._collect()
+        if time.perf_counter() - self._wrote_at > self._write_s / _WRITING_SHARE:
+            self.write()
+        return True
+
+    def finish(self, status: str, error: str = "") -> None:
+        """Collects what is left, and writes the file with the status it ended in."""
+        while self._waiting:
+            self._collect()
+        self._pool.shutdown()
+        self._fill_learners()
+        self._recorder.finish(status, error)
+
+    def write(self) -> None:
+        """Writes the file as it stands."""
+        began = time.perf_counter()
+        self._fill_learners()
+        self._recorder.write()
+        self._wrote_at = time.perf_counter()
+        self._write_s = self._wrote_at - began
+
+    def _collect(self) -> None:
+        row, scores = self._waiting.popleft()
+        found = scores.result()
+        row |= {"test_accuracy": found.accuracy, "test_loss": found.loss}
+        epochs = self._recorder.epochs
+        epochs.append(tuple(row[column.name] for column in epochs.columns))
+        self._recorder.class_accuracy.append(found.class_accuracy)
+        self._progress.on_epoch(row)
+
+    def _trace(self, event: str, k: int, seconds: float, fingerprint: int) -> None:
+        trace = self._recorder.trace
+        trace.append((len(trace), EVENTS.index(event), k, seconds, fingerprint))
+
+    def _fill_learners(self) -> None:
+        self._recorder.set_learners(
+            self._used[1:], self._dropped[1:], self._compute_s[1:], self._wait_s[1:]
+        )

@@ -1,0 +1,259 @@
+"""Puts the parts of a run together: data, problem, method, engine, results."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from gsgm_mpi import data
+from gsgm_mpi.config import Config
+from gsgm_mpi.engines.conductor import Conductor
+from gsgm_mpi.engines.failures import barrier, broadcast
+from gsgm_mpi.engines.learner import Learner
+from gsgm_mpi.engines.patience import Patience
+from gsgm_mpi.engines.server import Server
+from gsgm_mpi.errors import UserError
+from gsgm_mpi.launch import FINISHED, STOPPED, USAGE, Interrupt
+from gsgm_mpi.plan import Decay, Plan
+from gsgm_mpi.problems.image import ImageProblem
+from gsgm_mpi.progress import Progress
+from gsgm_mpi.provenance import provenance
+from gsgm_mpi.results.journal import Journal
+from gsgm_mpi.results.recorder import Recorder
+from gsgm_mpi.summary import describe
+from gsgm_mpi.wall import date
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+#: The model that fits each data set, where --model is not given.
+DEFAULT_MODELS = {
+    "mnist": "mnistnet",
+    "fashion-mnist": "mnistnet",
+    "cifar10": "lenet",
+    "cifar100": "convnet",
+    "folder": "lenet",
+}
+_DEFAULT_MODEL = "mlp"
+
+
+class Parts(NamedTuple):
+    """What every rank has before training: the same everywhere, computed anew by each."""
+
+    config: Config
+    shards: list[np.ndarray]
+    label_counts: np.ndarray
+    model: str
+    problem: ImageProblem
+    plan: Plan
+    argv: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """Most gradients in a message of any learner."""
+        rule = self.config.method_class.rule()
+        return max(rule.steps(b) for b in self.plan.batches)
+
+
+def prepare(config: Config, learners: int, argv: list[str]) -> Parts:
+    """Rank 0, alone and first: finds every mistake that can be found before training begins.
+
+    Raises:
+        UserError: whatever is the user's to mend.
+    """
+    if learners < 1:
+        raise UserError(
+            "the number of ranks must be at least 2 (rank 0 serves, the others learn), not 1; start it with mpiexec -n K+1"
+        )
+    check_output(Path(config.output), force=config.force)
+    return build(config, learners, _say)._replace(argv=tuple(argv))
+
+
+def build(config: Config, learners: int, say: Any) -> Parts:
+    """The parts of a run of so many learners."""
+    torch.set_num_threads(config.threads)
+    try:
+        path = data.prepare(
+            config.dataset,
+            data_dir=Path(config.data_dir) if config.data_dir else None,
+            cache_dir=Path(config.cache_dir) if config.cache_dir else data.default_cache_dir(),
+            download=config.download,
+            seed=config.seed,
+            say=say,
+        )
+    except data.DownloadError as error:
+        raise UserError(f"--download: {error}") from error
+    images = data.load(path)
+    index = np.arange(len(images.train_y))
+    if config.validation:
+        index, held = data.hold_out(images.train_y, config.validation, config.seed)
+        images = images.tested_on(held)
+    labels = images.train_y[index]
+    parts = data.split(config.partition, labels, learners, config.seed)
+    shards = [index[part] for part in parts]
+    samples = [len(shard) for shard in shards]
+    model = config.model or DEFAULT_MODELS.get(config.dataset.split(":")[0], _DEFAULT_MODEL)
+    problem = ImageProblem(
+        images,
+        shards,
+        model,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        variance_reduced=config.algo == "svrg",
+        weight_decay=config.weight_decay,
+        augment=config.augment,
+        share=[learners * n / sum(samples) for n in samples]
+        if config.weighting == "samples"
+        else None,
+        device=config.device,
+    )
+    plan = Plan(
+        batches=tuple(problem.batches(k) for k in range(1, learners + 1)),
+        epochs=config.epochs,
+        lr=config.lr,
+        inner_epochs=config.inner_epochs if config.algo == "svrg" else None,
+        decay=Decay.parse(config.lr_decay),
+        warmup_epochs=config.warmup_epochs,
+    )
+    counts = data.label_counts(labels, parts, len(images.classes))
+    return Parts(config, shards, counts, model, problem, plan)
+
+
+def check_output(output: Path, *, force: bool) -> None:
+    """Raises :class:`UserError` where the results file cannot or must not be written. Writes nothing that stays."""
+    if output.is_dir():
+        raise UserError(f"--output must be a file, not the folder {output}; name a file in it")
+    if output.exists() and not force:
+        raise UserError(
+            f"--output must be a new file: {output} exists; overwrite it with --force or name another with --output"
+        )
+    if not output.parent.is_dir():
+        raise UserError(
+            f"--output must lie in a folder that exists: {output.parent} does not; create it or name another with --output"
+        )
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"--output must lie in a folder that can be written to, not {output.parent} ({error.strerror}); name another with --output"
+        ) from error
+
+
+def train(
+    comm: MPI.Intracomm, config: Config, parts: Parts | None, interrupt: Interrupt, *, crowded: bool
+) -> int:
+    """All ranks, side by side: loads, trains, and returns the exit code that all share."""
+    parts, error = _load(comm, config, parts)
+    barrier(comm)
+    hosts = comm.gather((socket.gethostname(), error), root=0)
+    mistake = ""
+    if hosts is not None:
+        mistake = next((f"on {host}: {text}" for host, text in hosts if text), "")
+    mistake = broadcast(comm, mistake)
+    if mistake:
+        if hosts is not None:
+            raise_once(mistake)
+        return USAGE
+    assert parts is not None
+    # A rank that shares its core must not spin at all; one that has its own may, for a while.
+    patience = Patience(eager_polls=0 if crowded else 500)
+    if hosts is not None:
+        code = _serve(comm, parts, [host for host, _ in hosts], interrupt, patience)
+    else:
+        rule = config.method_class.rule()
+        Learner(comm, parts.problem, rule, parts.problem.d, parts.steps, patience).run()
+        code = FINISHED
+    return int(broadcast(comm, code))
+
+
+def raise_once(mistake: str) -> None:
+    """Prints a mistake that another rank found."""
+    import sys
+
+    sys.stderr.write(f"gsgm_mpi: {mistake}\n")
+
+
+def _load(comm: MPI.Intracomm, config: Config, parts: Parts | None) -> tuple[Parts | None, str]:
+    """The parts of this rank. One rank of each node fills the node's cache before the others of the node read it."""
+    from mpi4py import MPI
+
+    node = comm.Split_type(MPI.COMM_TYPE_SHARED, key=comm.Get_rank())
+    error = ""
+    try:
+        if node.Get_rank() == 0 and parts is None:
+            parts = build(config, comm.Get_size() - 1, _hush)
+    except UserError as mistake:
+        error = str(mistake)
+    barrier(node, comm)
+    try:
+        if parts is None and not error:
+            parts = build(config, comm.Get_size() - 1, _hush)
+    except UserError as mistake:
+        error = str(mistake)
+    return parts, error
+
+
+def _serve(
+    comm: MPI.Intracomm, parts: Parts, hosts: list[str], interrupt: Interrupt, patience: Patience
+) -> int:
+    config, problem, plan = parts.config, parts.problem, parts.plan
+    method = config.method_class(
+        problem.initial_weights(),
+        range(1, plan.learners + 1),
+        lr=config.lr,
+        seed=config.seed,
+        **config.options,
+    )
+    recorder = Recorder(
+        Path(config.output),
+        provenance(parts, hosts),
+        hosts=hosts[1:],
+        label_counts=parts.label_counts,
+        weights=lambda: method.w,
+    )
+    for line in describe(parts, hosts):
+        _say(line)
+    recorder.write()
+    progress = Progress(
+        plan.epochs, plan.updates, config.report_every, clock=time.monotonic, date=date
+    )
+    journal = Journal(recorder, problem.evaluate, plan, progress, 2 if config.algo == "svrg" else 1)
+    rule = method.rule()
+    conductor = Conductor(method, plan, lambda k: rule.steps(plan.batches[k - 1]), journal)
+    server = Server(
+        comm,
+        conductor,
+        journal,
+        steps=parts.steps,
+        variance_reduced=config.algo == "svrg",
+        budget=config.budget,
+        stop_requested=lambda: interrupt.requested,
+        patience=patience,
+    )
+    interrupt.training = True
+    try:
+        server.run()
+    except BaseException as error:
+        journal.finish("failed", str(error))
+        raise
+    status = "stopped" if server.stopped else "diverged" if conductor.diverged else "finished"
+    journal.finish(status)
+    progress.last(conductor.update, status)
+    _say(f"results: {config.output}")
+    return STOPPED if server.stopped else FINISHED
+
+
+def _say(text: str) -> None:
+    print(f"{date()}  {text}", flush=True)  # noqa: T201 - rank 0's own lines
+
+
+def _hush(text: str) -> None:
+    """Other nodes convert their copy silently: rank 0 has said it."""
+    del text

@@ -1,0 +1,75 @@
+"""The start-up summary: what is about to run, in a few lines that a user can check at a glance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gsgm_mpi.run import Parts
+
+#: Learners whose labels are listed one by one.
+_LISTED = 32
+_LABELS_LISTED = 12
+
+
+def describe(parts: Parts, hosts: list[str]) -> list[str]:
+    """Lines without date."""
+    config, problem, plan = parts.config, parts.problem, parts.plan
+    from mpi4py import MPI
+
+    library = MPI.Get_library_version().splitlines()[0].strip(" \0")
+    options = ", ".join(f"{name} {value}" for name, value in config.options.items())
+    samples = parts.label_counts.sum(axis=1)
+    loops = len(plan.loop_budgets)
+    lines = [
+        f"method {config.method} ({options}), algo {config.algo}, lr {config.lr:g}, batch {config.batch_size}, seed {config.seed}",
+        f"model {parts.model} with d = {problem.d:,} parameters, {config.device}, {config.threads} thread(s) a rank",
+        *(f"note: {note}" for note in problem.notes),
+        f"data {config.dataset}: {samples.sum():,} training samples, partition {config.partition}, {_range(samples)} a learner",
+        *_labels(parts),
+        f"budget: {plan.epochs} epochs of {plan.epoch_updates} updates"
+        + (f" in {loops} outer loops" if plan.inner_epochs else "")
+        + f", {plan.updates:,} in all",
+        f"ranks: 1 server and {plan.learners} learners on {_places(hosts)}; {library}",
+    ]
+    small = [k for k, n in enumerate(samples, start=1) if n < config.batch_size]
+    if small:
+        whose = (
+            "all learners"
+            if len(small) == plan.learners
+            else "learners " + ", ".join(map(str, small))
+        )
+        lines.append(
+            f"note: {whose} hold fewer than {config.batch_size} samples: their batch is the whole shard"
+        )
+    return lines
+
+
+def _range(samples: np.ndarray) -> str:
+    low, high = samples.min(), samples.max()
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _labels(parts: Parts) -> list[str]:
+    lines = []
+    for k, counts in enumerate(parts.label_counts[:_LISTED], start=1):
+        labels = np.flatnonzero(counts)
+        listed = "  ".join(f"{c}:{counts[c]}" for c in labels[:_LABELS_LISTED])
+        more = f"  and {len(labels) - _LABELS_LISTED} more" if len(labels) > _LABELS_LISTED else ""
+        lines.append(f"  learner {k:2d} has label:samples  {listed}{more}")
+    if len(parts.label_counts) > _LISTED:
+        lines.append(
+            f"  and {len(parts.label_counts) - _LISTED} more learners; all in /learners/label_counts"
+        )
+    return lines
+
+
+def _places(hosts: list[str]) -> str:
+    counts = Counter(hosts)
+    if len(counts) == 1:
+        return hosts[0]
+    named = ", ".join(f"{host} ({n})" for host, n in list(counts.items())[:4])
+    return f"{len(counts)} hosts: {named}" + (" ..." if len(counts) > 4 else "")

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# Sourced by the job scripts: goes to the folder of submission, activates the Python environment, sets
+# the threads of each rank, and leaves in the array "launcher" how to start $SLURM_NTASKS ranks.
+#
+# Set before sbatch, where the defaults do not fit the site:
+#   GSGM_CONDA_ENV  name or prefix of a conda environment (default: the folder .venv)
+#   MPIEXEC         the launcher and its options (default: mpiexec of the environment), e.g.
+#                   /opt/site-mpi/bin/mpiexec or "srun --mpi=pmix"
+#   GSGM_BIND       the launcher's options for binding, may be empty (default: see below)
+
+cd "$SLURM_SUBMIT_DIR" || exit
+mkdir -p results
+
+if [[ -n ${GSGM_CONDA_ENV:-} ]]; then
+    conda_setup=$(conda shell.bash hook)
+    set +u # conda's activation scripts read unset variables
+    eval "$conda_setup"
+    conda activate "$GSGM_CONDA_ENV"
+    set -u
+elif [[ -r .venv/bin/activate ]]; then
+    # shellcheck source=/dev/null
+    source .venv/bin/activate
+else
+    echo "no .venv in $PWD: submit from the repository root, or set GSGM_CONDA_ENV" >&2
+    exit 1
+fi
+
+# Without this, every rank starts a pool of as many threads as the node has cores.
+threads=${SLURM_CPUS_PER_TASK:-1}
+export OMP_NUM_THREADS=$threads MKL_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads
+
+launch=${MPIEXEC:-mpiexec}
+program=${launch%% *}
+if [[ ${program##*/} == srun ]]; then
+    # Since Slurm 22.05 srun does not take over sbatch's --cpus-per-task by itself.
+    export SRUN_CPUS_PER_TASK=$threads
+    bind="--cpu-bind=cores"
+else
+    # mpiexec starts one daemon a node through srun. With this variable set, that srun would confine
+    # the daemon, and with it every rank of the node, to the cores of a single task.
+    unset SRUN_CPUS_PER_TASK
+    # No binding: mpiexec counts cores from the node's first one, so two jobs that share a node would
+    # sit on the same cores. On a node of your own (--exclusive) set GSGM_BIND="-bind-to core".
+    bind=""
+fi
+# shellcheck disable=SC2034  # the job scripts use it
+read -ra launcher <<<"$launch -n $SLURM_NTASKS ${GSGM_BIND-$bind}"

@@ -1,0 +1,45 @@
+"""Tiny results files written by hand, as the specification of the file says, not by the program."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+ANALYSIS = Path(__file__).parents[2] / "analysis"
+# The scripts import their siblings by bare name, as they do when they are run by path.
+sys.path.insert(0, str(ANALYSIS))
+
+CONFIG = {
+    "method": "gsgm",
+    "algo": "sgd",
+    "dataset": "cifar10",
+    "model": "lenet",
+    "partition": "sorted",
+    "learners": 4,
+    "seed": 1,
+    "epochs": 4,
+}
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a results file of the given accuracies; keywords replace options of the run."""
+
+    def write(name: str, accuracy: Sequence[float], status: str = "finished", **options) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        with h5py.File(path, "w") as file:
+            epochs = file.create_group("epochs")
+            epochs["epoch"] = np.arange(1, len(accuracy) + 1, dtype=np.int64)
+            epochs["test_accuracy"] = np.array(accuracy, np.float64)
+            provenance = file.create_group("provenance").attrs
+            provenance["schema_version"] = np.int64(1)
+            provenance["config"] = json.dumps(CONFIG | options)
+            provenance["status"] = status
+        return path
+
+    return write
