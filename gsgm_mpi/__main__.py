@@ -2,7 +2,7 @@
 
 import sys
 
-from gsgm_mpi.launch import main as launch
+from gsgm_mpi.program.launch import main as launch
 
 
 def main() -> None:

@@ -14,15 +14,16 @@ from gsgm_mpi.config import (
     Spec,
     find_method,
     general_specs,
-    read_toml,
     preset_path,
+    read_toml,
     resolve,
 )
 from gsgm_mpi.errors import UserError
 from gsgm_mpi.methods import Method
 
 _DESCRIPTION = """\
-Trains a model with an asynchronous parameter server (rank 0) and K learners (ranks 1..K), each on its own shard of the data.
+Trains a model with an asynchronous parameter server (rank 0) and K learners (ranks 1..K), each on its own shard of the
+data.
 All metrics go to one HDF5 file, which the scripts in analysis/ read."""
 
 
@@ -68,9 +69,7 @@ def _method_name(early: argparse.Namespace) -> str:
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--preset", metavar="NAME", help="paper-mnistnet, paper-lenet or paper-convnet"
-    )
+    parser.add_argument("--preset", metavar="NAME", help="paper-mnistnet, paper-lenet or paper-convnet")
     parser.add_argument("--config", metavar="FILE", help="options as TOML; flags win over it")
     parser.add_argument(
         "--show-config",
@@ -101,9 +100,7 @@ def _add(parser: Any, name: str, kind: type, default: Any, spec: Spec) -> None:
     flag = "--" + name.replace("_", "-")
     text = spec.help.replace("%", "%%")
     if kind is bool:
-        parser.add_argument(
-            flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
-        )
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         return
     shown = "" if default in (None, "") else f" (default {default})"
 

@@ -1,7 +1,8 @@
 """Every option of a run: names, defaults, accepted ranges, and how they are put together.
 
-One table serves the command line, the TOML files and ``--show-config``. A later source wins: default < preset < ``--config``
-file < flags. A method's own options (``--momentum`` ...) come from its constructor, see gsgm_mpi/methods/base.py.
+One table serves the command line, the TOML files and ``--show-config``. A later source wins: default < preset <
+``--config`` file < flags. A method's own options (``--momentum`` ...) come from its constructor, see
+gsgm_mpi/methods/base.py.
 """
 
 from __future__ import annotations
@@ -46,9 +47,7 @@ def _switch(text: str) -> Any:
 
 
 def _text(default: str | None, text: str, metavar: str) -> Any:
-    return _option(
-        default, text, "a non-empty text", lambda v: v is None or bool(v), metavar=metavar
-    )
+    return _option(default, text, "a non-empty text", lambda v: v is None or bool(v), metavar=metavar)
 
 
 def _whole(low: int) -> tuple[str, Callable[[Any], bool]]:
@@ -69,18 +68,14 @@ class Config:
     """The options of one run. How the defaults were chosen: docs/defaults.md."""
 
     algo: str = _choice("sgd", "the learners' gradient", "sgd", "svrg")
-    method: str = _option(
-        "gsgm", "the server's method", "the name of a method", lambda _: True, metavar="NAME"
-    )
+    method: str = _option("gsgm", "the server's method", "the name of a method", lambda _: True, metavar="NAME")
     dataset: str = _text(
         "digits",
         "digits, mnist, fashion-mnist, cifar10, cifar100, folder:PATH or synthetic:CxHxW:classes:n",
         "NAME",
     )
     data_dir: str | None = _text(None, "where the data set lies; never written to", "DIR")
-    cache_dir: str | None = _text(
-        None, "where the converted copy is kept (default: the user's cache folder)", "DIR"
-    )
+    cache_dir: str | None = _text(None, "where the converted copy is kept (default: the user's cache folder)", "DIR")
     download: bool = _switch("let rank 0 download a data set that is not there")
     validation: float = _option(
         0.0,
@@ -89,9 +84,7 @@ class Config:
         lambda v: 0 <= v < 1,
         metavar="F",
     )
-    partition: str = _text(
-        "sorted", "sorted, mixed:X, iid, dirichlet:ALPHA or pathological:C", "NAME"
-    )
+    partition: str = _text("sorted", "sorted, mixed:X, iid, dirichlet:ALPHA or pathological:C", "NAME")
     model: str | None = _text(
         None,
         "mlp, mnistnet, lenet, convnet, torchvision:NAME or path/to/file.py:Factory (default: by data set)",
@@ -101,9 +94,7 @@ class Config:
     inner_epochs: int = _option(5, "svrg: epochs in an outer loop", *_whole(1), metavar="N")
     batch_size: int = _option(32, "samples in a batch", *_whole(1), metavar="N")
     lr: float = _option(0.02, "learning rate η", "a number > 0", _positive, metavar="X")
-    lr_decay: str = _option(
-        "", "factor at epochs, e.g. 0.5@50,80", "FACTOR@EPOCH,...", _decay_ok, metavar="F@E,E"
-    )
+    lr_decay: str = _option("", "factor at epochs, e.g. 0.5@50,80", "FACTOR@EPOCH,...", _decay_ok, metavar="F@E,E")
     warmup_epochs: float = _option(
         0.0,
         "epochs over which the rate rises from η/K to η",
@@ -136,9 +127,7 @@ class Config:
     threads: int = _option(1, "threads of each rank", *_whole(1), metavar="N")
     output: str = _text("results.h5", "the results file", "FILE")
     force: bool = _switch("overwrite the results file")
-    report_every: float = _option(
-        5.0, "seconds between progress lines", "a number > 0", _positive, metavar="S"
-    )
+    report_every: float = _option(5.0, "seconds between progress lines", "a number > 0", _positive, metavar="S")
     #: The method's own options, by name.
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -150,9 +139,7 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """All options in one flat dict, those without a value left out."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "options"}
-        return {
-            name: value for name, value in (own | dict(self.options)).items() if value is not None
-        }
+        return {name: value for name, value in (own | dict(self.options)).items() if value is not None}
 
     def to_toml(self) -> str:
         """The options as TOML that ``--config`` reads."""
@@ -169,7 +156,7 @@ class Resolved(NamedTuple):
 def general_specs() -> dict[str, tuple[type, Any, Spec]]:
     """Name, type, default and description of every option that does not belong to a method."""
     hints = get_type_hints(Config)
-    found = {}
+    found: dict[str, tuple[type, Any, Spec]] = {}
     for f in fields(Config):
         if "spec" in f.metadata:
             kind = next((t for t in (bool, int, float, str) if hints[f.name] in (t, t | None)), str)

@@ -1,8 +1,8 @@
 """How long a run is and at what rate it learns: loops, epochs, budget, learning rate. Pure arithmetic.
 
-An **epoch** is U = Σ_k ⌈n_k/B⌉ gradients used or dropped. A **loop** is what lies between two synchronous phases: the whole
-run under SGD; under SVRG one outer loop of ``inner_epochs`` epochs (the last may be shorter), whose budget is rounded up to a
-multiple of K, because a partial round at the end of every loop would favour the fast learners.
+An **epoch** is U = Σ_k ⌈n_k/B⌉ gradients used or dropped. A **loop** is what lies between two synchronous phases: the
+whole run under SGD; under SVRG one outer loop of ``inner_epochs`` epochs (the last may be shorter), whose budget is
+rounded up to a multiple of K, because a partial round at the end of every loop would favour the fast learners.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Plan:
     epochs: int
     lr: float
     inner_epochs: int | None = None
-    decay: Decay = Decay()  # noqa: RUF009 - immutable
+    decay: Decay = Decay()
     warmup_epochs: float = 0.0
 
     @property
@@ -129,7 +129,8 @@ class Budget:
     """Gradients still to be handed out in this loop.
 
     One common pot by default: whoever asks is served while it lasts, so all learners end together and none computes in
-    vain. ``per_learner`` gives each learner its own e·⌈n_k/B⌉ instead; ungated methods then end on the slow learners' data.
+    vain. ``per_learner`` gives each learner its own e·⌈n_k/B⌉ instead; ungated methods then end on the slow learners'
+    data.
     """
 
     def __init__(self, total: int, allotments: Sequence[int] | None = None) -> None:

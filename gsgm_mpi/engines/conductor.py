@@ -1,13 +1,13 @@
 """Drives a method for any engine: who is given work, what each learner holds, what is recorded.
 
-Pure bookkeeping over the contract of gsgm_mpi/methods/base.py: no MPI, no clock, no files. An engine moves the vectors and
-passes the time in; the conductor answers with hand-outs, in the order in which they are to be sent.
+Pure bookkeeping over the contract of gsgm_mpi/methods/base.py: no MPI, no clock, no files. An engine moves the vectors
+and passes the time in; the conductor answers with hand-outs, in the order in which they are to be sent.
 
-1. Only the conductor stops learners. A ``Reply`` becomes work while the budget lasts; after that the learner is refused, and
-   leaves once it has nothing in flight.
+1. Only the conductor stops learners. A ``Reply`` becomes work while the budget lasts; after that the learner is
+   refused, and leaves once it has nothing in flight.
 2. At ``Use`` the learning rate is set and the row written; an epoch that this completes is reported at the next event.
-3. At ``Reply`` the weights are taken before the iterator goes on. What each learner was sent is kept until its message has
-   been used: for the gap, and to send it again. Learners that were sent the same version share one copy.
+3. At ``Reply`` the weights are taken before the iterator goes on. What each learner was sent is kept until its message
+   has been used: for the gap, and to send it again. Learners that were sent the same version share one copy.
 """
 
 from __future__ import annotations
@@ -92,9 +92,7 @@ class Conductor:
         observer: is told of updates and epochs.
     """
 
-    def __init__(
-        self, method: Method, plan: Plan, steps: Callable[[int], int], observer: Observer
-    ) -> None:
+    def __init__(self, method: Method, plan: Plan, steps: Callable[[int], int], observer: Observer) -> None:
         self.method = method
         self.plan = plan
         #: Gradients used or dropped so far.

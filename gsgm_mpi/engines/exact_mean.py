@@ -1,9 +1,9 @@
 """Means over learners that do not depend on order or on the number of ranks.
 
-A floating-point ``Allreduce`` gives other bits in another order. Here each vector is rounded to 64-bit integers on one common
-scale, and integer sums are exact, so any order and any grouping gives the same bits. With e the exponent of the largest
-|x| among all ranks and K terms, the scale is 2^(62 − ⌈log₂K⌉ − e); the rounding error is below 2^(⌈log₂K⌉ − 62) of that
-largest value.
+A floating-point ``Allreduce`` gives other bits in another order. Here each vector is rounded to 64-bit integers on one
+common scale, and integer sums are exact, so any order and any grouping gives the same bits. With e the exponent of the
+largest |x| among all ranks and K terms, the scale is 2^(62 − ⌈log₂K⌉ − e); the rounding error is below 2^(⌈log₂K⌉ − 62)
+of that largest value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Float64 = NDArray[np.float64]
 
 
 def exponent(x: Float64) -> float:
-    """e with max|x| < 2^e; infinite where x is not finite, minus infinity where all of x is zero."""
+    """The exponent e with max|x| < 2^e; infinite where x is not finite, minus infinity where all of x is zero."""
     largest = float(np.max(np.abs(x), initial=0.0))
     if not math.isfinite(largest):
         return math.inf
@@ -25,7 +25,7 @@ def exponent(x: Float64) -> float:
 
 
 def to_integers(x: Float64, e: float, terms: int) -> NDArray[np.int64]:
-    """x on the common scale, int64 of the same shape."""
+    """Puts x on the common scale, int64 of the same shape."""
     if not math.isfinite(e):
         return np.zeros(x.shape, dtype=np.int64)
     return np.rint(np.ldexp(x, _shift(e, terms))).astype(np.int64)

@@ -1,7 +1,7 @@
 """Failures and waits that concern all ranks: a learner that fails tells rank 0, which ends the run in good order.
 
-Rank 0 alone writes the results file, so a failing learner does not abort the job itself: it sends its traceback and leaves
-the rest to rank 0, which notes the status and aborts. All waits of rank 0 look out for such messages.
+Rank 0 alone writes the results file, so a failing learner does not abort the job itself: it sends its traceback and
+leaves the rest to rank 0, which notes the status and aborts. All waits of rank 0 look out for such messages.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ def full_gradient(
     Args:
         comm: rank 0 is the server, all others are learners.
         snapshot: w̃, float32, shape (d,): read on rank 0, filled on the others.
-        compute: w̃ to ∇F_k(w̃), float64, shape (d,), already times K·n_k/n where learners weigh by samples; None on rank 0,
-            which adds zeros.
+        compute: w̃ to ∇F_k(w̃), float64, shape (d,), already times K·n_k/n where learners weigh by samples; None on
+            rank 0, which adds zeros.
 
     Returns:
         μ, float32, shape (d,), the same bits on every rank and for any number of ranks.

@@ -14,14 +14,12 @@ class Patience:
     """One wait: call :meth:`pause` after every poll that found nothing.
 
     Args:
-        eager_polls: polls before the first sleep. Many where each rank has a core of its own, 0 where ranks share cores.
+        eager_polls: polls before the first sleep: many where each rank has its own core, 0 where ranks share cores.
         shortest_s: length of the first sleep.
         longest_s: each sleep is 1.5 times as long as the one before, up to this.
     """
 
-    def __init__(
-        self, eager_polls: int = 0, shortest_s: float = 20e-6, longest_s: float = 1e-3
-    ) -> None:
+    def __init__(self, eager_polls: int = 0, shortest_s: float = 20e-6, longest_s: float = 1e-3) -> None:
         self._eager_polls = eager_polls
         self._shortest_s = shortest_s
         self._longest_s = longest_s

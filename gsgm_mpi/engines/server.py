@@ -79,7 +79,7 @@ class Server:
         self.stopped = False
 
     def run(self) -> None:
-        """Trains to the end of the plan, or until a stop is asked for or the weights diverge; then stops all learners."""
+        """Trains to the end of the plan, a request to stop, or divergence; then stops all learners."""
         for loop in range(len(self._conductor.plan.loop_budgets)):
             if self._variance_reduced:
                 self._full_gradient()

@@ -1,8 +1,8 @@
 """What travels between the server and the learners: tags and layouts.
 
-Server to learner: a small header on ``ORDER``, and for fresh work the weights, flat float32 of shape (d,), on ``WEIGHTS``.
-Learner to server: one buffer on ``MESSAGE``: a float64 header, then the message, flat float32 of shape (d,). Header fields
-are float64 because integers up to 2^53 are exact in it.
+Server to learner: a small header on ``ORDER``, and for fresh work the weights, flat float32 of shape (d,), on
+``WEIGHTS``. Learner to server: one buffer on ``MESSAGE``: a float64 header, then the message, flat float32 of shape
+(d,). Header fields are float64 because integers up to 2^53 are exact in it.
 """
 
 from __future__ import annotations

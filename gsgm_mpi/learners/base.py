@@ -1,7 +1,7 @@
 """The learner's side of a method: what is done with weights and gradients before a message is sent.
 
-Pure: a rule knows no MPI, no torch and no clock. Everything it remembers from one hand-out to the next is in ``memory``,
-which travels with the work when another rank computes it and is saved in every checkpoint.
+Pure: a rule knows no MPI, no torch and no clock. Everything it remembers from one hand-out to the next is in
+``memory``, which travels with the work when another rank computes it and is saved in every checkpoint.
 """
 
 from __future__ import annotations

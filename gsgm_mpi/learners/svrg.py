@@ -1,12 +1,12 @@
 """SVRG's gradient (Johnson and Zhang, 2013), as GSGM's Algorithm 3 means it.
 
-Symbols: w̃ snapshot, frozen for one outer loop; μ = ∇f(w̃) full gradient; w latest weights received; b learner k's batch of
-step i. The corrected gradient of equation (3) is
+Symbols: w̃ snapshot, frozen for one outer loop; μ = ∇f(w̃) full gradient; w latest weights received; b learner k's
+batch of step i. The corrected gradient of equation (3) is
 
     g = ∇f_k(w; b) − ∇f_k(w̃; b) + μ
 
-Algorithm 3 as printed sets w = w_t and subtracts ∇f_k(w_t; b), which cancels the first term and would leave a constant; the
-snapshot of equation (3) is what is meant (docs/algorithms.md).
+Algorithm 3 as printed sets w = w_t and subtracts ∇f_k(w_t; b), which cancels the first term and would leave a constant;
+the snapshot of equation (3) is what is meant (docs/algorithms.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The contract between a method's server side and whatever drives it (docs/architecture.md).
 
-A method is a pure state machine: it is told of gradients, departures and returns, and answers with events. It knows no MPI,
-no torch, no clock, no files and no global random state, so the same object runs under real MPI and under any replay.
+A method is a pure state machine: it is told of gradients, departures and returns, and answers with events. It knows no
+MPI, no torch, no clock, no files and no global random state, so the same object runs under real MPI and under any replay.
 
 The driver's side of the bargain:
 
@@ -76,9 +76,7 @@ class OptionSpec(NamedTuple):
         """Raises :class:`~gsgm_mpi.errors.UserError` where the value has the wrong type or lies out of range."""
         number = self.type is float and isinstance(value, int) and not isinstance(value, bool)
         if not (number or type(value) is self.type) or not self.option.ok(value):
-            raise bad_option(
-                self.flag, value, self.option.accepted, f"the default is {self.default}"
-            )
+            raise bad_option(self.flag, value, self.option.accepted, f"the default is {self.default}")
 
 
 class Method(ABC):

@@ -1,11 +1,12 @@
 """GSGM: gradient scheduling with global momentum.
 
-Chengjie Li, Ruixuan Li, Haozhao Wang, Yuhua Li, Pan Zhou, Song Guo, Keqin Li: Gradient Scheduling with Global Momentum for
-Non-IID Data Distributed Asynchronous Training. IEEE Internet of Things Journal 9(19), 2022; arXiv 1902.07848. Algorithm 2.
+Chengjie Li, Ruixuan Li, Haozhao Wang, Yuhua Li, Pan Zhou, Song Guo, Keqin Li: Gradient Scheduling with Global Momentum
+for Non-IID Data Distributed Asynchronous Training. IEEE Internet of Things Journal 9(19), 2022; arXiv 1902.07848.
+Algorithm 2.
 
-Symbols: w weights, v velocity, α momentum, η learning rate, g gradient of learner k, u = g_unbiased, s running sum and c
-running count of the u of this round (s/c = g_pa, the partly averaged gradients), A active learners, L white list, Q wait
-queue.
+Symbols: w weights, v velocity, α momentum, η learning rate, g gradient of learner k, u = g_unbiased, s running sum and
+c running count of the u of this round (s/c = g_pa, the partly averaged gradients), A active learners, L white list, Q
+wait queue.
 
     u ← αv + g;  s ← s + u;  c ← c + 1;  w ← w − ηu            (lines 18-20 and 9-11)
     when L is empty: v ← s/c;  s, c ← 0;  L ← A;  Q in order     (lines 3-16)
@@ -13,9 +14,9 @@ queue.
 Exact identity, used as the oracle: with ḡ_r the mean of the gradients of round r, v_{r+1} = αv_r + ḡ_r and
 w_{r+1} = w_r − ηK·v_{r+1}: heavy-ball SGD on round means, taken in K sub-steps.
 
-Two readings differ from the printed algorithm, for a reason. A round closes as soon as L is empty, not at the next arrival
-(``literal`` restores that; the order of updates and so the weights are the same). And a learner that has left is no longer
-waited for: printed as it is, L would never empty again, and the others would be blocked for good.
+Two readings differ from the printed algorithm, for a reason. A round closes as soon as L is empty, not at the next
+arrival (``literal`` restores that; the order of updates and so the weights are the same). And a learner that has left
+is no longer waited for: printed as it is, L would never empty again, and the others would be blocked for good.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class Gsgm(Method):
                 yield from self._apply(k, g)
 
     def _average(self) -> None:
-        """v ← g_pa. Divides by the count present, so a round that learners left is still a mean."""
+        """Sets v to g_pa. Divides by the count present, so a round that learners left is still a mean."""
         if self._c:
             np.divide(self._s, self._c, out=self._v)
             self._s.fill(0)
@@ -142,9 +143,7 @@ class Gsgm(Method):
             "active": np.array(sorted(self._active), dtype=np.int64),
             "white": np.array(sorted(self._white), dtype=np.int64),
             "queue_k": np.array([k for k, _ in self._queue], dtype=np.int64),
-            "queue_g": np.array([g for _, g in self._queue], dtype=np.float32).reshape(
-                -1, self.w.size
-            ),
+            "queue_g": np.array([g for _, g in self._queue], dtype=np.float32).reshape(-1, self.w.size),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -155,6 +154,4 @@ class Gsgm(Method):
         self._c = int(state["c"])
         self._active = {int(k) for k in state["active"]}
         self._white = {int(k) for k in state["white"]}
-        self._queue = [
-            (int(k), g.copy()) for k, g in zip(state["queue_k"], state["queue_g"], strict=True)
-        ]
+        self._queue = [(int(k), g.copy()) for k, g in zip(state["queue_k"], state["queue_g"], strict=True)]

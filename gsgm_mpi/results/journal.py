@@ -18,7 +18,7 @@ import numpy as np
 from gsgm_mpi.engines.conductor import UpdateRow
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.plan import Plan
-from gsgm_mpi.progress import Progress
+from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.results.recorder import Recorder
 from gsgm_mpi.results.schema import EVENTS
 
@@ -159,6 +159,4 @@ class Journal:
         trace.append((len(trace), EVENTS.index(event), k, seconds, fingerprint))
 
     def _fill_learners(self) -> None:
-        self._recorder.set_learners(
-            self._used[1:], self._dropped[1:], self._compute_s[1:], self._wait_s[1:]
-        )
+        self._recorder.set_learners(self._used[1:], self._dropped[1:], self._compute_s[1:], self._wait_s[1:])

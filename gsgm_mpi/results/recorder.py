@@ -1,7 +1,7 @@
 """Writes the results file: one HDF5 file, whole at every moment.
 
-Everything is kept in memory on rank 0. Each write makes a complete new file beside the old one and puts it in its place, so a
-reader and a crash at any moment find a whole file; HDF5's own single-writer mode does not survive a kill
+Everything is kept in memory on rank 0. Each write makes a complete new file beside the old one and puts it in its
+place, so a reader and a crash at any moment find a whole file; HDF5's own single-writer mode does not survive a kill
 (docs/results-file.md).
 """
 
@@ -61,15 +61,11 @@ class Recorder:
         self._hosts = hosts
         self._label_counts = label_counts
 
-    def set_learners(
-        self, used: list[int], dropped: list[int], compute_s: list[float], wait_s: list[float]
-    ) -> None:
+    def set_learners(self, used: list[int], dropped: list[int], compute_s: list[float], wait_s: list[float]) -> None:
         """Brings the rows of ``/learners`` up to date; one entry a learner."""
         self._learners = Table(LEARNERS)
         samples = self._label_counts.sum(axis=1).tolist()
-        for k, rest in enumerate(
-            zip(samples, used, dropped, compute_s, wait_s, strict=True), start=1
-        ):
+        for k, rest in enumerate(zip(samples, used, dropped, compute_s, wait_s, strict=True), start=1):
             self._learners.append((k, k, *rest))
 
     def finish(self, status: str, error: str = "") -> None:
@@ -113,9 +109,7 @@ class Recorder:
         _write(final, column, weights, "parameter")
         provenance = file.create_group("provenance", track_order=True)
         for name, value in self.provenance.items():
-            provenance.attrs[name] = (
-                value if isinstance(value, str | int | float) else json.dumps(value)
-            )
+            provenance.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
 
 
 def _now() -> str:
@@ -140,9 +134,7 @@ def _scale(group: h5py.Group, column: Column, values: NDArray[Any]) -> None:
 def _write(group: h5py.Group, column: Column, values: NDArray[Any], *scales: str) -> None:
     # An empty data set cannot be chunked, and so neither compressed.
     packing = _COMPRESSION if values.size else {}
-    data = group.create_dataset(
-        column.name, data=values.astype(column.dtype, copy=False), **packing
-    )
+    data = group.create_dataset(column.name, data=values.astype(column.dtype, copy=False), **packing)
     data.attrs.update(units=column.units, long_name=column.long_name)
     for axis, scale in enumerate(scales):
         data.dims[axis].attach_scale(group[scale])

@@ -1,4 +1,4 @@
-"""Names, types, units and meanings of everything in a results file: what scripts and users rely on (docs/results-file.md)."""
+"""Names, types, units and meanings of all that is in a results file; scripts rely on them (docs/results-file.md)."""
 
 from __future__ import annotations
 

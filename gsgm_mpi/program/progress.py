@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ class Progress:
         updates: of the whole run.
         every_s: seconds between lines.
         clock: seconds, steadily rising.
-        date: the current date and time as text.
+        say: prints one dated line.
     """
 
     def __init__(
@@ -32,21 +31,16 @@ class Progress:
         every_s: float,
         *,
         clock: Callable[[], float],
-        date: Callable[[], str],
+        say: Callable[[str], None],
     ) -> None:
         self._epochs = epochs
         self._updates = updates
         self._every_s = every_s
         self._clock = clock
-        self._date = date
+        self._say = say
         self._began = self._printed_at = clock()
         self._printed_update = 0
         self._row: Mapping[str, Any] | None = None
-
-    def say(self, text: str) -> None:
-        """Prints one dated line."""
-        sys.stdout.write(f"{self._date()}  {text}\n")
-        sys.stdout.flush()
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:
         """Takes note of the newest row of ``/epochs``."""
@@ -61,14 +55,12 @@ class Progress:
         self._printed_at, self._printed_update = now, update
         pace = update / (now - self._began)
         left = duration((self._updates - update) / pace) if pace > 0 else "?"
-        self.say(f"{self._where(update)}  {rate:.0f} updates/s  {left} left")
+        self._say(f"{self._where(update)}  {rate:.0f} updates/s  {left} left")
 
     def last(self, update: int, status: str) -> None:
         """Prints how the run ended."""
         took = self._clock() - self._began
-        self.say(
-            f"{self._where(update)}  {status} after {duration(took)}, {update / took:.0f} updates/s"
-        )
+        self._say(f"{self._where(update)}  {status} after {duration(took)}, {update / took:.0f} updates/s")
 
     def _where(self, update: int) -> str:
         if self._row is None:

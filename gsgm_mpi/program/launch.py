@@ -15,6 +15,8 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gsgm_mpi.program.wall import complain, date
+
 if TYPE_CHECKING:
     from mpi4py import MPI
 
@@ -61,8 +63,8 @@ def tune(environ: dict[str, str] | os._Environ[str], launch: Launch) -> None:
     # The vectors of one server do not repay a pool of threads in each of 31 ranks; --threads sets torch's.
     environ.setdefault("OMP_NUM_THREADS", "1")
     if launch.crowded:
-        # MPICH spins in blocking calls: give the core away meanwhile. Halves the rate of empty messages where every rank
-        # has a core of its own, so only here (docs/performance.md).
+        # MPICH spins in blocking calls: give the core away meanwhile. Halves the rate of empty messages where every
+        # rank has a core of its own, so only here (docs/performance.md).
         environ.setdefault("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1")
 
 
@@ -87,7 +89,7 @@ class Interrupt:
 
 
 def _ignore(*_: object) -> None:
-    """Learners go on: rank 0 tells them when to stop. (Not SIG_IGN, which child processes would inherit.)"""
+    """Learners go on: rank 0 tells them when to stop. Not SIG_IGN, which child processes would inherit."""
 
 
 class Parsed(NamedTuple):
@@ -107,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     interrupt = Interrupt()
     leader = launch.rank in (0, None)
     interrupt.install(leader=leader)
-    parsed = read_command_line(argv, launch) if leader else None
+    parsed = read_commandcomplain(argv, launch) if leader else None
     if launch.rank == 0:
         _print(parsed)
     from mpi4py import MPI  # before torch, and after the settings above
@@ -120,14 +122,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             _print(parsed)
         return _together(comm, parsed, launch, interrupt, argv)
     except KeyboardInterrupt:
-        _line("stopped before training began; nothing was written")
+        complain("stopped before training began; nothing was written")
         comm.Abort(STOPPED)
     except BaseException as error:
         _end_all(comm, error)
     return FAILED
 
 
-def read_command_line(argv: Sequence[str], launch: Launch) -> Parsed:
+def read_commandcomplain(argv: Sequence[str], launch: Launch) -> Parsed:
     """Parses on rank 0; a mistake becomes text and an exit code, so that it can be printed once."""
     import contextlib
     import io
@@ -145,12 +147,11 @@ def read_command_line(argv: Sequence[str], launch: Launch) -> Parsed:
         return Parsed(None, FINISHED, help_text.getvalue(), "")
     if only_show:
         return Parsed(None, FINISHED, resolved.config.to_toml(), "")
-    return Parsed(resolved, FINISHED, _first_line(resolved, launch), "")
+    return Parsed(resolved, FINISHED, _firstcomplain(resolved, launch), "")
 
 
-def _first_line(resolved: Any, launch: Launch) -> str:
+def _firstcomplain(resolved: Any, launch: Launch) -> str:
     from gsgm_mpi import __version__
-    from gsgm_mpi.wall import date
 
     config, size = resolved.config, launch.size or 1
     text = f"gsgm_mpi {__version__}: {config.method}, {config.algo}, {size} ranks"
@@ -174,7 +175,7 @@ def _together(
     rank, size = comm.Get_rank(), comm.Get_size()
     if size == 1 and (launch.size or 1) > 1:
         if launch.rank == 0:
-            _line(_wrong_launcher(launch.size or 1))
+            complain(_wrong_launcher(launch.size or 1))
         return USAGE
     setup: Any = None
     code = FINISHED
@@ -182,17 +183,17 @@ def _together(
         assert parsed is not None
         code = parsed.code
         if parsed.resolved is not None:
-            from gsgm_mpi.run import prepare
+            from gsgm_mpi.program.run import prepare
 
             try:
                 setup = prepare(parsed.resolved.config, size - 1, argv)
             except UserError as error:
-                _line(str(error))
+                complain(str(error))
                 code = USAGE
     code, config = broadcast(comm, (code, setup.config if setup else None))
     if config is None:
         return int(code)
-    from gsgm_mpi.run import train
+    from gsgm_mpi.program.run import train
 
     return train(comm, config, setup, interrupt, crowded=launch.crowded)
 
@@ -202,8 +203,8 @@ def _wrong_launcher(expected: int) -> str:
 
     library = MPI.Get_library_version().splitlines()[0].strip()
     return (
-        f"mpiexec must belong to the MPI library in use ({library}): the launcher started {expected} processes, but each is "
-        "alone; call the mpiexec of the environment that python runs in (with srun, add --mpi=pmi2 or --mpi=pmix)"
+        f"mpiexec must belong to the MPI library in use ({library}): the launcher started {expected} processes, "
+        "but each is alone; call the mpiexec of the environment that python runs in (with srun, add --mpi=pmi2 or --mpi=pmix)"
     )
 
 
@@ -226,9 +227,4 @@ def _print(parsed: Parsed | None) -> None:
     sys.stdout.write(parsed.out)
     sys.stderr.write(parsed.err)
     sys.stdout.flush()
-    sys.stderr.flush()
-
-
-def _line(text: str) -> None:
-    sys.stderr.write(f"gsgm_mpi: {text}\n")
     sys.stderr.flush()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,21 +12,14 @@ import torch
 
 from gsgm_mpi import data
 from gsgm_mpi.config import Config
-from gsgm_mpi.engines.conductor import Conductor
 from gsgm_mpi.engines.failures import barrier, broadcast
 from gsgm_mpi.engines.learner import Learner
 from gsgm_mpi.engines.patience import Patience
-from gsgm_mpi.engines.server import Server
 from gsgm_mpi.errors import UserError
-from gsgm_mpi.launch import FINISHED, STOPPED, USAGE, Interrupt
 from gsgm_mpi.plan import Decay, Plan
 from gsgm_mpi.problems.image import ImageProblem
-from gsgm_mpi.progress import Progress
-from gsgm_mpi.provenance import provenance
-from gsgm_mpi.results.journal import Journal
-from gsgm_mpi.results.recorder import Recorder
-from gsgm_mpi.summary import describe
-from gsgm_mpi.wall import date
+from gsgm_mpi.program.launch import FINISHED, USAGE, Interrupt
+from gsgm_mpi.program.wall import complain, say
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -69,10 +61,11 @@ def prepare(config: Config, learners: int, argv: list[str]) -> Parts:
     """
     if learners < 1:
         raise UserError(
-            "the number of ranks must be at least 2 (rank 0 serves, the others learn), not 1; start it with mpiexec -n K+1"
+            "the number of ranks must be at least 2 (rank 0 serves, the others learn), not 1; "
+            "start it with mpiexec -n K+1"
         )
     check_output(Path(config.output), force=config.force)
-    return build(config, learners, _say)._replace(argv=tuple(argv))
+    return build(config, learners, say)._replace(argv=tuple(argv))
 
 
 def build(config: Config, learners: int, say: Any) -> Parts:
@@ -108,9 +101,7 @@ def build(config: Config, learners: int, say: Any) -> Parts:
         variance_reduced=config.algo == "svrg",
         weight_decay=config.weight_decay,
         augment=config.augment,
-        share=[learners * n / sum(samples) for n in samples]
-        if config.weighting == "samples"
-        else None,
+        share=[learners * n / sum(samples) for n in samples] if config.weighting == "samples" else None,
         device=config.device,
     )
     plan = Plan(
@@ -135,20 +126,20 @@ def check_output(output: Path, *, force: bool) -> None:
         )
     if not output.parent.is_dir():
         raise UserError(
-            f"--output must lie in a folder that exists: {output.parent} does not; create it or name another with --output"
+            f"--output must lie in a folder that exists: {output.parent} does not; "
+            "create it or name another with --output"
         )
     try:
         with tempfile.TemporaryFile(dir=output.parent):
             pass
     except OSError as error:
         raise UserError(
-            f"--output must lie in a folder that can be written to, not {output.parent} ({error.strerror}); name another with --output"
+            f"--output must lie in a folder that can be written to, not {output.parent} "
+            f"({error.strerror}); name another with --output"
         ) from error
 
 
-def train(
-    comm: MPI.Intracomm, config: Config, parts: Parts | None, interrupt: Interrupt, *, crowded: bool
-) -> int:
+def train(comm: MPI.Intracomm, config: Config, parts: Parts | None, interrupt: Interrupt, *, crowded: bool) -> int:
     """All ranks, side by side: loads, trains, and returns the exit code that all share."""
     parts, error = _load(comm, config, parts)
     barrier(comm)
@@ -159,25 +150,21 @@ def train(
     mistake = broadcast(comm, mistake)
     if mistake:
         if hosts is not None:
-            raise_once(mistake)
+            complain(mistake)
         return USAGE
     assert parts is not None
     # A rank that shares its core must not spin at all; one that has its own may, for a while.
     patience = Patience(eager_polls=0 if crowded else 500)
     if hosts is not None:
-        code = _serve(comm, parts, [host for host, _ in hosts], interrupt, patience)
+        # Late, because only rank 0 needs HDF5 and the rest of it.
+        from gsgm_mpi.program.serve import serve
+
+        code = serve(comm, parts, [host for host, _ in hosts], interrupt, patience)
     else:
         rule = config.method_class.rule()
         Learner(comm, parts.problem, rule, parts.problem.d, parts.steps, patience).run()
         code = FINISHED
     return int(broadcast(comm, code))
-
-
-def raise_once(mistake: str) -> None:
-    """Prints a mistake that another rank found."""
-    import sys
-
-    sys.stderr.write(f"gsgm_mpi: {mistake}\n")
 
 
 def _load(comm: MPI.Intracomm, config: Config, parts: Parts | None) -> tuple[Parts | None, str]:
@@ -198,60 +185,6 @@ def _load(comm: MPI.Intracomm, config: Config, parts: Parts | None) -> tuple[Par
     except UserError as mistake:
         error = str(mistake)
     return parts, error
-
-
-def _serve(
-    comm: MPI.Intracomm, parts: Parts, hosts: list[str], interrupt: Interrupt, patience: Patience
-) -> int:
-    config, problem, plan = parts.config, parts.problem, parts.plan
-    method = config.method_class(
-        problem.initial_weights(),
-        range(1, plan.learners + 1),
-        lr=config.lr,
-        seed=config.seed,
-        **config.options,
-    )
-    recorder = Recorder(
-        Path(config.output),
-        provenance(parts, hosts),
-        hosts=hosts[1:],
-        label_counts=parts.label_counts,
-        weights=lambda: method.w,
-    )
-    for line in describe(parts, hosts):
-        _say(line)
-    recorder.write()
-    progress = Progress(
-        plan.epochs, plan.updates, config.report_every, clock=time.monotonic, date=date
-    )
-    journal = Journal(recorder, problem.evaluate, plan, progress, 2 if config.algo == "svrg" else 1)
-    rule = method.rule()
-    conductor = Conductor(method, plan, lambda k: rule.steps(plan.batches[k - 1]), journal)
-    server = Server(
-        comm,
-        conductor,
-        journal,
-        steps=parts.steps,
-        variance_reduced=config.algo == "svrg",
-        budget=config.budget,
-        stop_requested=lambda: interrupt.requested,
-        patience=patience,
-    )
-    interrupt.training = True
-    try:
-        server.run()
-    except BaseException as error:
-        journal.finish("failed", str(error))
-        raise
-    status = "stopped" if server.stopped else "diverged" if conductor.diverged else "finished"
-    journal.finish(status)
-    progress.last(conductor.update, status)
-    _say(f"results: {config.output}")
-    return STOPPED if server.stopped else FINISHED
-
-
-def _say(text: str) -> None:
-    print(f"{date()}  {text}", flush=True)  # noqa: T201 - rank 0's own lines
 
 
 def _hush(text: str) -> None:

@@ -15,7 +15,7 @@ from mpi4py import MPI
 from gsgm_mpi import __version__, data
 
 if TYPE_CHECKING:
-    from gsgm_mpi.run import Parts
+    from gsgm_mpi.program.run import Parts
 
 
 def provenance(parts: Parts, hosts: list[str]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def git_commit() -> str:
 
     Read, not asked of git: a process that runs MPI must not fork.
     """
-    git = Path(__file__).parent.parent / ".git"
+    git = Path(__file__).parents[2] / ".git"
     try:
         head = (git / "HEAD").read_text().strip()
         if not head.startswith("ref: "):

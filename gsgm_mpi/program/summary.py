@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gsgm_mpi.run import Parts
+    from gsgm_mpi.program.run import Parts
 
 #: Learners whose labels are listed one by one.
 _LISTED = 32
@@ -25,10 +25,12 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
     samples = parts.label_counts.sum(axis=1)
     loops = len(plan.loop_budgets)
     lines = [
-        f"method {config.method} ({options}), algo {config.algo}, lr {config.lr:g}, batch {config.batch_size}, seed {config.seed}",
+        f"method {config.method} ({options}), algo {config.algo}, lr {config.lr:g}, "
+        f"batch {config.batch_size}, seed {config.seed}",
         f"model {parts.model} with d = {problem.d:,} parameters, {config.device}, {config.threads} thread(s) a rank",
         *(f"note: {note}" for note in problem.notes),
-        f"data {config.dataset}: {samples.sum():,} training samples, partition {config.partition}, {_range(samples)} a learner",
+        f"data {config.dataset}: {samples.sum():,} training samples, partition {config.partition}, "
+        f"{_range(samples)} a learner",
         *_labels(parts),
         f"budget: {plan.epochs} epochs of {plan.epoch_updates} updates"
         + (f" in {loops} outer loops" if plan.inner_epochs else "")
@@ -37,14 +39,8 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
     ]
     small = [k for k, n in enumerate(samples, start=1) if n < config.batch_size]
     if small:
-        whose = (
-            "all learners"
-            if len(small) == plan.learners
-            else "learners " + ", ".join(map(str, small))
-        )
-        lines.append(
-            f"note: {whose} hold fewer than {config.batch_size} samples: their batch is the whole shard"
-        )
+        whose = "all learners" if len(small) == plan.learners else "learners " + ", ".join(map(str, small))
+        lines.append(f"note: {whose} hold fewer than {config.batch_size} samples: their batch is the whole shard")
     return lines
 
 
@@ -61,9 +57,7 @@ def _labels(parts: Parts) -> list[str]:
         more = f"  and {len(labels) - _LABELS_LISTED} more" if len(labels) > _LABELS_LISTED else ""
         lines.append(f"  learner {k:2d} has label:samples  {listed}{more}")
     if len(parts.label_counts) > _LISTED:
-        lines.append(
-            f"  and {len(parts.label_counts) - _LISTED} more learners; all in /learners/label_counts"
-        )
+        lines.append(f"  and {len(parts.label_counts) - _LISTED} more learners; all in /learners/label_counts")
     return lines
 
 

@@ -1,0 +1,1 @@
+"""The results file: schema, tables in memory, writer."""
