@@ -102,9 +102,7 @@ def test_shellcheck_has_nothing_to_say():
     shellcheck = shutil.which("shellcheck", path=folders)
     assert shellcheck, "shellcheck is in the extra 'test'"
     scripts = [f"jobs/{name}" for name in (*SCRIPTS, "_environment.sh")]
-    finished = subprocess.run(
-        [shellcheck, "-x", *scripts], cwd=ROOT, capture_output=True, text=True
-    )
+    finished = subprocess.run([shellcheck, "-x", *scripts], cwd=ROOT, capture_output=True, text=True)
     assert (finished.returncode, finished.stdout) == (0, "")
 
 
@@ -118,9 +116,7 @@ def test_shellcheck_has_nothing_to_say():
 )
 def test_what_is_asked_of_slurm(script, nodes, more):
     lines = (JOBS / script).read_text().splitlines()
-    asked = dict(
-        line[len("#SBATCH --") :].split("=") for line in lines if line.startswith("#SBATCH")
-    )
+    asked = dict(line[len("#SBATCH --") :].split("=") for line in lines if line.startswith("#SBATCH"))
     expected = {"nodes": nodes, "ntasks": "31", "cpus-per-task": "1", **more}
     assert {name: asked.get(name) for name in expected} == expected
     assert {"account", "partition", "time", "job-name", "output"} <= asked.keys()

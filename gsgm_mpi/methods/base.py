@@ -1,7 +1,8 @@
 """The contract between a method's server side and whatever drives it (docs/architecture.md).
 
 A method is a pure state machine: it is told of gradients, departures and returns, and answers with events. It knows no
-MPI, no torch, no clock, no files and no global random state, so the same object runs under real MPI and under any replay.
+MPI, no torch, no clock, no files and no global random state, so the same object runs under real MPI and under any
+replay.
 
 The driver's side of the bargain:
 

@@ -203,8 +203,9 @@ def _wrong_launcher(expected: int) -> str:
 
     library = MPI.Get_library_version().splitlines()[0].strip()
     return (
-        f"mpiexec must belong to the MPI library in use ({library}): the launcher started {expected} processes, "
-        "but each is alone; call the mpiexec of the environment that python runs in (with srun, add --mpi=pmi2 or --mpi=pmix)"
+        f"mpiexec must belong to the MPI library in use ({library}): it started {expected} processes, "
+        "but each is alone; call the mpiexec of the environment that python runs in "
+        "(with srun, add --mpi=pmi2 or --mpi=pmix)"
     )
 
 

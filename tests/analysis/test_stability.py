@@ -53,8 +53,7 @@ def test_the_gains_over_a_rival(write_run, capsys):
         "",
         "run   against  accuracy gain  stability gain: all     run     tail",
         "a.h5  zig.h5          +10.00               +13.93  +62.50  +100.00",
-        "accuracy gain in points: peak - rival's peak; "
-        "stability gain in %: 1 - sigma / rival's sigma",
+        "accuracy gain in points: peak - rival's peak; stability gain in %: 1 - sigma / rival's sigma",
     ]
 
 

@@ -12,9 +12,7 @@ LINE = [0.2, 0.4, 0.6, 0.8]
 ZIGZAG = [0.1, 0.7, 0.1, 0.5]
 
 
-@pytest.mark.parametrize(
-    ("suffix", "start"), [("png", b"\x89PNG"), ("PNG", b"\x89PNG"), ("pdf", b"%PDF")]
-)
+@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("PNG", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_the_plot_is_written(write_run, tmp_path, capsys, suffix, start):
     # Every curve that could trip a log axis: none, one point, all zero, NaN, and a good one.
     curves = [[], [0.5], [0.1] * 5, [0.2, math.nan, 0.4], LINE]

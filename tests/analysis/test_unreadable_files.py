@@ -97,9 +97,7 @@ BAD += [odd_accuracy, bad_config, config_list, empty_folder]
 
 @pytest.mark.parametrize("spoil", BAD)
 @pytest.mark.parametrize("place", ["FILE", "--against"])
-def test_an_unreadable_file_is_named_and_the_others_are_shown(
-    write_run, tmp_path, capsys, spoil, place
-):
+def test_an_unreadable_file_is_named_and_the_others_are_shown(write_run, tmp_path, capsys, spoil, place):
     good = write_run("good.h5", LINE)
     bad = tmp_path / "bad.h5"
     reason = spoil(bad)

@@ -1,0 +1,65 @@
+"""A tiny event simulation that drives a method through the real conductor: no MPI, no torch, no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gsgm_mpi.engines.conductor import Conductor, HandOut, Report, UpdateRow
+from gsgm_mpi.plan import Plan, make_budget
+
+
+@dataclass
+class Record:
+    """What the conductor reported, and the weights after each epoch."""
+
+    rows: list[UpdateRow] = field(default_factory=list)
+    epochs: list[tuple[int, int, np.ndarray]] = field(default_factory=list)
+
+    def on_update(self, row):
+        self.rows.append(row)
+
+    def on_epoch(self, epoch, update, w):
+        self.epochs.append((epoch, update, w.copy()))
+
+
+def simulate(
+    method,
+    plan: Plan,
+    gradient: Callable[[np.ndarray, int, int], np.ndarray],
+    order: Callable[[list[int]], int],
+    *,
+    budget: str = "handed-out",
+    stop_after: int | None = None,
+) -> tuple[Conductor, Record]:
+    """Runs the whole plan; ``order`` picks whose message arrives next among the learners at work."""
+    record = Record()
+    conductor = Conductor(method, plan, lambda _: 1, record)
+    at_work: dict[int, deque[tuple[HandOut, np.ndarray]]] = {k: deque() for k in method.learners}
+    latest: dict[int, np.ndarray] = {}
+    arrivals = 0
+
+    def receive(hand_outs):
+        for hand_out in hand_outs:
+            if hand_out.weights is not None:
+                latest[hand_out.k] = hand_out.weights
+            at_work[hand_out.k].append((hand_out, latest[hand_out.k]))
+
+    for loop in range(len(plan.loop_budgets)):
+        receive(conductor.begin_loop(make_budget(plan, loop, budget)))
+        while not conductor.loop_done:
+            k = order([k for k, queue in at_work.items() if queue])
+            hand_out, w = at_work[k].popleft()
+            g = gradient(w, k, hand_out.step).astype(np.float32)
+            kept = g.copy()
+            arrivals += 1
+            report = Report((0.0,), (float(np.linalg.norm(g)),), 1.0, float(arrivals))
+            receive(conductor.message(k, g, report, float(arrivals)))
+            np.testing.assert_array_equal(g, kept, "a method must not write to the engine's buffer")
+            g.fill(np.nan)  # the engine's buffer is reused: a method that kept it would show NaN
+            if arrivals == stop_after:
+                conductor.stop()
+    return conductor, record
