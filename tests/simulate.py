@@ -34,8 +34,12 @@ def simulate(
     *,
     budget: str = "handed-out",
     stop_after: int | None = None,
+    before_loop: Callable[[np.ndarray], None] = lambda w: None,
 ) -> tuple[Conductor, Record]:
-    """Runs the whole plan; ``order`` picks whose message arrives next among the learners at work."""
+    """Runs the whole plan; ``order`` picks whose message arrives next among the learners at work.
+
+    ``before_loop`` is given w before each loop: SVRG's full-gradient phase.
+    """
     record = Record()
     conductor = Conductor(method, plan, lambda _: 1, record)
     at_work: dict[int, deque[tuple[HandOut, np.ndarray]]] = {k: deque() for k in method.learners}
@@ -49,6 +53,7 @@ def simulate(
             at_work[hand_out.k].append((hand_out, latest[hand_out.k]))
 
     for loop in range(len(plan.loop_budgets)):
+        before_loop(method.w.copy())
         receive(conductor.begin_loop(make_budget(plan, loop, budget)))
         while not conductor.loop_done:
             k = order([k for k, queue in at_work.items() if queue])

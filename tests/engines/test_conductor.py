@@ -10,7 +10,10 @@ from tests.simulate import Record, simulate
 
 
 class Immediate(Method):
-    """Uses every gradient at once; ``drop`` names learners whose gradients are discarded, ``again`` those not refreshed."""
+    """Uses every gradient at once.
+
+    ``drop``: learners whose gradients are discarded; ``again``: not refreshed; ``silent``: not answered.
+    """
 
     name = "immediate"
     paper = ""

@@ -10,9 +10,8 @@ from gsgm_mpi.methods import Drop, Gsgm, Reply, Use
 from gsgm_mpi.plan import Plan
 from tests.simulate import simulate
 
-
-# A draft that closed a round with `if` instead of `while` hung only in rare orders of arrival: 100 examples missed it in two
-# of three runs, 1,000 found it in five of five.
+# A draft that closed a round with `if` instead of `while` hung only in rare orders of arrival: 100 examples missed it
+# in two of three runs, 1,000 found it in five of five.
 thorough = settings(max_examples=1000)
 
 
@@ -37,10 +36,8 @@ def test_trace_of_two_learners(two):
     assert two.w == -1
     assert events(two.on_gradient(1, vector(3))) == []  # held: 1 is no longer white-listed
     assert two.w == -1
-    sent = []
-    for event in two.on_gradient(2, vector(2)):
-        if isinstance(event, Reply):
-            sent.append((event.k, float(two.weights_for(event.k)[0])))
+    answers = two.on_gradient(2, vector(2))
+    sent = [(e.k, float(two.weights_for(e.k)[0])) for e in answers if isinstance(e, Reply)]
     # Learner 2 gets w = -3. The round closes with v = (1 + 2)/2; the held 3 becomes u = 0.5*1.5 + 3 = 3.75.
     assert sent == [(2, -3.0), (1, -6.75)]
     assert two.version == 3
