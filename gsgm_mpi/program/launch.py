@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     interrupt = Interrupt()
     leader = launch.rank in (0, None)
     interrupt.install(leader=leader)
-    parsed = read_commandcomplain(argv, launch) if leader else None
+    parsed = read_command_line(argv, launch) if leader else None
     if launch.rank == 0:
         _print(parsed)
     from mpi4py import MPI  # before torch, and after the settings above
@@ -129,18 +129,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return FAILED
 
 
-def read_commandcomplain(argv: Sequence[str], launch: Launch) -> Parsed:
+def read_command_line(argv: Sequence[str], launch: Launch) -> Parsed:
     """Parses on rank 0; a mistake becomes text and an exit code, so that it can be printed once."""
     import contextlib
     import io
+    from pathlib import Path
 
     from gsgm_mpi.cli import parse
     from gsgm_mpi.errors import UserError
+    from gsgm_mpi.program.output import check_output
 
     help_text = io.StringIO()
     try:
         with contextlib.redirect_stdout(help_text):
             resolved, only_show = parse(argv)
+        if not only_show:
+            check_output(Path(resolved.config.output), force=resolved.config.force)
     except UserError as error:
         return Parsed(None, USAGE, "", f"gsgm_mpi: {error}\n")
     except SystemExit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,7 +63,6 @@ def prepare(config: Config, learners: int, argv: list[str]) -> Parts:
             "the number of ranks must be at least 2 (rank 0 serves, the others learn), not 1; "
             "start it with mpiexec -n K+1"
         )
-    check_output(Path(config.output), force=config.force)
     return build(config, learners, say)._replace(argv=tuple(argv))
 
 
@@ -114,29 +112,6 @@ def build(config: Config, learners: int, say: Any) -> Parts:
     )
     counts = data.label_counts(labels, parts, len(images.classes))
     return Parts(config, shards, counts, model, problem, plan)
-
-
-def check_output(output: Path, *, force: bool) -> None:
-    """Raises :class:`UserError` where the results file cannot or must not be written. Writes nothing that stays."""
-    if output.is_dir():
-        raise UserError(f"--output must be a file, not the folder {output}; name a file in it")
-    if output.exists() and not force:
-        raise UserError(
-            f"--output must be a new file: {output} exists; overwrite it with --force or name another with --output"
-        )
-    if not output.parent.is_dir():
-        raise UserError(
-            f"--output must lie in a folder that exists: {output.parent} does not; "
-            "create it or name another with --output"
-        )
-    try:
-        with tempfile.TemporaryFile(dir=output.parent):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"--output must lie in a folder that can be written to, not {output.parent} "
-            f"({error.strerror}); name another with --output"
-        ) from error
 
 
 def train(comm: MPI.Intracomm, config: Config, parts: Parts | None, interrupt: Interrupt, *, crowded: bool) -> int:
