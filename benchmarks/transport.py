@@ -1,0 +1,124 @@
+"""How many updates a second the server and the transport manage, where a gradient costs nothing.
+
+Run as ``mpiexec -n N python benchmarks/transport.py``. The loops are those of a real run (gsgm_mpi/engines) under GSGM;
+only the gradient is a constant vector. Machines are noisy: compare settings in alternation and trust ratios only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+import numpy as np
+
+from gsgm_mpi.program.launch import Launch, tune
+
+LAUNCH = Launch.read(os.environ)
+tune(os.environ, LAUNCH)  # before MPI is imported, as the program does it
+
+from mpi4py import MPI  # noqa: E402
+
+from gsgm_mpi.engines.conductor import Conductor, UpdateRow  # noqa: E402
+from gsgm_mpi.engines.failures import barrier  # noqa: E402
+from gsgm_mpi.engines.learner import Learner  # noqa: E402
+from gsgm_mpi.engines.patience import Patience  # noqa: E402
+from gsgm_mpi.engines.server import Server  # noqa: E402
+from gsgm_mpi.learners import Vector  # noqa: E402
+from gsgm_mpi.methods import METHODS  # noqa: E402
+from gsgm_mpi.plan import Plan  # noqa: E402
+
+METHOD = METHODS["gsgm"]
+#: Parameters of the paper's smallest and middle model and of its largest.
+SIZES = (4_810, 21_840, 586_184)
+
+
+class Constant:
+    """A problem whose gradient is there at once."""
+
+    def __init__(self, d: int) -> None:
+        self._g = np.full(d, 1e-6, dtype=np.float32)
+
+    def gradient(self, w: Vector, k: int, i: int) -> tuple[Vector, float]:
+        """The same vector always; nobody writes to it where variance is not reduced."""
+        del w, k, i
+        return self._g, 0.0
+
+
+class Silence:
+    """A journal and an observer that keep nothing."""
+
+    def on_update(self, row: UpdateRow) -> None:
+        """A row goes nowhere."""
+
+    def on_epoch(self, epoch: int, update: int, w: Vector) -> None:
+        """Nothing is evaluated."""
+
+    def on_message(self, k: int, compute_s: float, wait_s: float, fingerprint: int) -> None:
+        """Waits are not added up."""
+
+    def on_stop(self) -> None:
+        """Every measurement ends by a stop."""
+
+    def on_sent(self, payload_bytes: int) -> None:
+        """Bytes are not counted."""
+
+    def on_full_gradient(self) -> None:
+        """There is no such phase."""
+
+    def tick(self) -> bool:
+        """Nothing waits to be done."""
+        return False
+
+
+def measure(comm: MPI.Intracomm, d: int, seconds: float, patience: Patience) -> float:
+    """Updates a second at d parameters; of use on rank 0 only."""
+    barrier(comm)
+    if comm.Get_rank():
+        Learner(comm, Constant(d), METHOD.rule(), d, 1, patience).run()
+        return 0.0
+    learners = range(1, comm.Get_size())
+    # Longer than any measurement: time ends it.
+    plan = Plan(batches=(10**6,) * len(learners), epochs=1000, lr=0.01)
+    method = METHOD(np.zeros(d, dtype=np.float32), learners, lr=plan.lr)
+    journal = Silence()
+    conductor = Conductor(method, plan, lambda _: 1, journal)
+    began = time.perf_counter()
+    server = Server(
+        comm,
+        conductor,
+        journal,
+        steps=1,
+        variance_reduced=False,
+        budget="handed-out",
+        stop_requested=lambda: time.perf_counter() - began > seconds,
+        patience=patience,
+    )
+    server.run()
+    return conductor.update / (time.perf_counter() - began)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
+    parser.add_argument("--d", type=int, nargs="+", default=SIZES, help="lengths of the vector")
+    eager = 0 if LAUNCH.crowded else 500
+    parser.add_argument("--eager", type=int, default=eager, help="polls before the first sleep")
+    parser.add_argument("--shortest", type=float, default=20.0, help="first sleep, in µs")
+    parser.add_argument("--longest", type=float, default=1000.0, help="longest sleep, in µs")
+    options = parser.parse_args()
+    comm = MPI.COMM_WORLD
+    patience = Patience(options.eager, 1e-6 * options.shortest, 1e-6 * options.longest)
+    if comm.Get_rank() == 0:
+        library = MPI.Get_library_version().replace("\0", "").splitlines()[0].split(",")[0].strip()
+        print(f"{library}; {comm.Get_size()} ranks, {os.cpu_count()} cores")
+        print(f"{'parameters':>12}{'updates/s':>12}{'MB/s':>8}", flush=True)
+    for d in options.d:
+        rate = measure(comm, d, options.seconds, patience)
+        if comm.Get_rank() == 0:
+            # Weights down and gradient up, float32.
+            print(f"{d:12,}{rate:12,.0f}{8e-6 * d * rate:8,.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What happens before MPI starts."""
+
+import pytest
+
+from gsgm_mpi.errors import UserError
+from gsgm_mpi.program.launch import FINISHED, USAGE, Interrupt, Launch, read_command_line, tune
+from gsgm_mpi.program.output import check_output
+
+ALONE = Launch(None, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, (None, None, 1)),
+        ({"PMI_RANK": "3", "PMI_SIZE": "31", "MPI_LOCALNRANKS": "16"}, (3, 31, 16)),
+        (
+            {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "5", "OMPI_COMM_WORLD_LOCAL_SIZE": "5"},
+            (0, 5, 5),
+        ),
+        ({"PMI_RANK": "1", "PMI_SIZE": "8"}, (1, 8, 8)),
+        ({"PMI_RANK": "", "PMI_SIZE": "x"}, (None, None, 1)),
+    ],
+)
+def test_what_launchers_say(environment, expected):
+    assert Launch.read(environment) == expected
+
+
+def test_only_crowded_nodes_give_the_core_away(monkeypatch):
+    monkeypatch.setattr("gsgm_mpi.program.launch.cores", lambda: 4)
+    environment = {}
+    tune(environment, Launch(0, 4, 4))
+    assert "MPIR_CVAR_ENABLE_HEAVY_YIELD" not in environment
+    tune(environment, Launch(0, 5, 5))
+    assert environment["MPIR_CVAR_ENABLE_HEAVY_YIELD"] == "1"
+    environment = {"MPIR_CVAR_ENABLE_HEAVY_YIELD": "0", "OMP_NUM_THREADS": "8"}
+    tune(environment, Launch(0, 5, 5))
+    assert environment == {"MPIR_CVAR_ENABLE_HEAVY_YIELD": "0", "OMP_NUM_THREADS": "8"}
+
+
+def test_the_command_line_becomes_text_and_a_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrong = read_command_line(["--lr", "0"], ALONE)
+    assert (wrong.code, wrong.out, wrong.err.count("\n")) == (USAGE, "", 1)
+    asked = read_command_line(["--help"], ALONE)
+    assert (asked.code, asked.resolved, asked.err) == (FINISHED, None, "")
+    assert "--partition" in asked.out
+    shown = read_command_line(["--show-config"], ALONE)
+    assert 'method = "gsgm"' in shown.out
+    good = read_command_line([], Launch(0, 31, 31))
+    assert good.resolved.config.method == "gsgm"
+    assert "31 ranks" in good.out
+
+
+def test_an_output_that_cannot_be_written_is_refused(tmp_path):
+    there = tmp_path / "there.h5"
+    check_output(there, force=False)
+    there.write_text("mine")
+    with pytest.raises(UserError, match=r"--force .* --output"):
+        check_output(there, force=False)
+    check_output(there, force=True)
+    assert there.read_text() == "mine"
+    with pytest.raises(UserError, match="--output must lie in a folder that exists"):
+        check_output(tmp_path / "no" / "run.h5", force=False)
+    with pytest.raises(UserError, match="not the folder"):
+        check_output(tmp_path, force=True)
+    with pytest.raises(UserError, match="can be written to"):
+        check_output(tmp_path.__class__("/proc/run.h5"), force=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["there.h5"]
+
+
+def test_a_signal_stops_training_but_interrupts_what_comes_before():
+    interrupt = Interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        interrupt._on_signal()
+    interrupt.training = True
+    interrupt._on_signal()
+    assert interrupt.requested
