@@ -128,9 +128,7 @@ def _read_once(path: Path, groups: Sequence[str]) -> Results:
         tables = {}
         for group in groups:
             members = _group(path, file, group).items()
-            tables[group] = {
-                name: data[()] for name, data in members if isinstance(data, h5py.Dataset)
-            }
+            tables[group] = {name: data[()] for name, data in members if isinstance(data, h5py.Dataset)}
     return Results(path, provenance, _config(path, provenance), tables)
 
 

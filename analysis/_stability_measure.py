@@ -96,8 +96,6 @@ def compare(run: Run, rival: Run) -> Comparison:
         against=rival.file,
         accuracy_gain_points=_spread.accuracy_gain(run.peak_accuracy, rival.peak_accuracy),
         stability_gain_all_percent=_spread.stability_gain(run.sigma_all, rival.sigma_all),
-        stability_gain_running_percent=_spread.stability_gain(
-            run.sigma_running, rival.sigma_running
-        ),
+        stability_gain_running_percent=_spread.stability_gain(run.sigma_running, rival.sigma_running),
         stability_gain_tail_percent=_spread.stability_gain(run.sigma_tail, rival.sigma_tail),
     )

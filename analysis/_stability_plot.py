@@ -85,9 +85,7 @@ def labels(runs: Sequence[Run]) -> list[str]:
     names = short_names(runs)
     options = {"learners": "K=", "model": "", "dataset": "", "partition": "", "seed": "seed "}
     varying = {
-        option: prefix
-        for option, prefix in options.items()
-        if len({str(getattr(run, option)) for run in runs}) > 1
+        option: prefix for option, prefix in options.items() if len({str(getattr(run, option)) for run in runs}) > 1
     }
     plain = []
     for run in runs:

@@ -47,10 +47,7 @@ def write_table(runs: Sequence[Run], pairs: Sequence[Comparison], window: int) -
     if pairs:
         print()
         _print_aligned(_PAIR_HEADER, [_pair_row(names, pair) for pair in pairs], text_columns=2)
-        print(
-            "accuracy gain in points: peak - rival's peak; "
-            "stability gain in %: 1 - sigma / rival's sigma"
-        )
+        print("accuracy gain in points: peak - rival's peak; stability gain in %: 1 - sigma / rival's sigma")
 
 
 def write_notes(runs: Sequence[Run], stream: TextIO) -> None:
@@ -76,10 +73,7 @@ def write_json(
         "window": window,
         "ddof": 0,
         "runs": [_run_fields(run) for run in runs],
-        "comparisons": [
-            {"file": str(pair.file), "against": str(pair.against), **_gain_fields(pair)}
-            for pair in pairs
-        ],
+        "comparisons": [{"file": str(pair.file), "against": str(pair.against), **_gain_fields(pair)} for pair in pairs],
         "unreadable": [{"file": str(e.path), "reason": e.reason} for e in unreadable],
     }
     json.dump(document, sys.stdout, indent=2, allow_nan=False)

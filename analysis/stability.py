@@ -52,10 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     files = {run.file.resolve() for run in candidates}
     runs = candidates + [rival for rival in rivals if rival.file.resolve() not in files]
     pairs = [
-        compare(run, rival)
-        for run in candidates
-        for rival in rivals
-        if run.file.resolve() != rival.file.resolve()
+        compare(run, rival) for run in candidates for rival in rivals if run.file.resolve() != rival.file.resolve()
     ]
 
     for error in unreadable:
@@ -87,9 +84,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="results file, or a folder of *.h5 files"
-    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="results file, or a folder of *.h5 files")
     parser.add_argument(
         "--against",
         action="append",
@@ -105,15 +100,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="epochs of the running sigma (%(default)s)",
     )
     output = parser.add_mutually_exclusive_group()
-    output.add_argument(
-        "--json", action="store_true", help="write JSON in full precision instead of the table"
-    )
-    output.add_argument(
-        "--csv", action="store_true", help="write CSV, a row for each run or pair of runs"
-    )
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE.png|pdf", help="draw accuracy and running sigma too"
-    )
+    output.add_argument("--json", action="store_true", help="write JSON in full precision instead of the table")
+    output.add_argument("--csv", action="store_true", help="write CSV, a row for each run or pair of runs")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png|pdf", help="draw accuracy and running sigma too")
     options = parser.parse_args(argv)
     if options.window < 2:
         parser.error(f"--window must be at least 2 epochs, not {options.window}")

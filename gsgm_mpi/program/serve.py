@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from gsgm_mpi.engines.conductor import Conductor
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.server import Server
+from gsgm_mpi.program.journal import Journal
 from gsgm_mpi.program.launch import FINISHED, STOPPED, Interrupt
 from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.program.provenance import provenance
 from gsgm_mpi.program.run import Parts
 from gsgm_mpi.program.summary import describe
 from gsgm_mpi.program.wall import say
-from gsgm_mpi.results.journal import Journal
 from gsgm_mpi.results.recorder import Recorder
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from gsgm_mpi.engines.conductor import UpdateRow
 from gsgm_mpi.plan import Plan
-from gsgm_mpi.results.journal import Journal
+from gsgm_mpi.program.journal import Journal
 from gsgm_mpi.results.recorder import Recorder
 
 
