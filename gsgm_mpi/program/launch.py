@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -112,6 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = read_command_line(argv, launch) if leader else None
     if launch.rank == 0:
         _print(parsed)
+    # mpi4py warns, on every rank, of a launcher of another library; _wrong_launcher says it once and with the remedy.
+    warnings.filterwarnings("ignore", "suspicious MPI execution environment", RuntimeWarning)
     from mpi4py import MPI  # before torch, and after the settings above
 
     comm = MPI.COMM_WORLD
@@ -205,7 +208,7 @@ def _together(
 def _wrong_launcher(expected: int) -> str:
     from mpi4py import MPI
 
-    library = MPI.Get_library_version().splitlines()[0].strip()
+    library = " ".join(MPI.Get_library_version().splitlines()[0].strip("\0").split())
     return (
         f"mpiexec must belong to the MPI library in use ({library}): it started {expected} processes, "
         "but each is alone; call the mpiexec of the environment that python runs in "

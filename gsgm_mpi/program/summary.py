@@ -20,7 +20,7 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
     config, problem, plan = parts.config, parts.problem, parts.plan
     from mpi4py import MPI
 
-    library = MPI.Get_library_version().splitlines()[0].strip(" \0")
+    library = " ".join(MPI.Get_library_version().splitlines()[0].strip("\0").split())
     options = ", ".join(f"{name} {value}" for name, value in config.options.items())
     samples = parts.label_counts.sum(axis=1)
     loops = len(plan.loop_budgets)
