@@ -38,12 +38,26 @@ def test_the_seed_changes_the_weights_and_the_batches(config):
     assert not np.array_equal(one.problem.initial_weights(), two.problem.initial_weights())
 
 
-def test_held_out_samples_are_never_trained_on(config):
+def source(cache_dir):
+    return {
+        "spec": SMALL[1],
+        "data_dir": None,
+        "cache_dir": cache_dir,
+        "download": False,
+        "seed": 1,
+        "say": silent,
+    }
+
+
+def test_held_out_samples_are_never_trained_on(config, tmp_path):
     parts = build(config("--validation", "0.25", "--partition", "iid"), 3, silent)
-    trained, held = data.hold_out(parts.problem._train_y, 0.25, 1)
+    labels = data.load(data.prepare(**source(tmp_path))).train_y
+    trained, held = data.hold_out(labels, 0.25, 1)
     assert sorted(np.concatenate(parts.shards)) == trained.tolist()
-    assert len(trained) + len(held) == 200
-    np.testing.assert_array_equal(parts.problem._test_y, parts.problem._train_y[held])
+    # Of the test set's 40 samples and the 48 held out, the latter are scored.
+    correct = parts.problem.evaluate(parts.problem.initial_weights()).accuracy * len(held)
+    assert correct == pytest.approx(round(correct))
+    assert len(held) == 48
     whole = build(config("--partition", "iid"), 3, silent)
     assert sum(map(len, whole.shards)) == 200
 
