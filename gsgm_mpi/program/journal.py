@@ -132,6 +132,10 @@ class Journal:
     def finish(self, status: str, error: str = "") -> None:
         """Collects what is left, and writes the file with the status it ended in."""
         while self._waiting:
+            if status == "failed" and self._waiting[0].scores.exception():
+                # Perhaps the very failure that is being reported; it must not keep the file from saying so.
+                self._waiting.popleft()
+                continue
             self._collect()
         self._pool.shutdown()
         self._fill_learners()

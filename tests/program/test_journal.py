@@ -94,11 +94,15 @@ def test_the_file_is_whole_after_an_epoch(tmp_path):
     journal.finish("stopped")
 
 
-def test_an_evaluation_that_fails_is_not_swallowed(tmp_path):
+def test_an_evaluation_that_fails_ends_the_run_and_the_file_says_so(tmp_path):
     def bad(w):
         raise RuntimeError("no evaluation today")
 
-    journal, _ = assemble(tmp_path, bad)
-    journal.on_epoch(1, 2, np.array([0.25], "f4"))
+    journal, recorder = assemble(tmp_path, bad)
+    for epoch in (1, 2, 3):
+        journal.on_epoch(epoch, 2 * epoch, np.array([0.25], "f4"))
     with pytest.raises(RuntimeError, match="no evaluation today"):
         journal.finish("finished")
+    journal.finish("failed", "no evaluation today")
+    with h5py.File(recorder.path) as file:
+        assert file["provenance"].attrs["status"] == "failed"
