@@ -1,6 +1,6 @@
 """How the default options were chosen: accuracy on digits, label-sorted, over learning rates and learner counts.
 
-Runs the methods in one process with messages arriving in random order: ``python -m benchmarks.defaults``. Prints Markdown.
+Runs GSGM in one process with messages arriving in random order: ``python -m benchmarks.defaults``. Prints Markdown.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy as np
 from gsgm_mpi.program.launch import Launch, tune
 
 LAUNCH = Launch.read(os.environ)
-tune(os.environ, LAUNCH)  # before MPI is imported, as the program does it
+tune(os.environ)  # before numpy is imported, as the program does it
 
 from mpi4py import MPI  # noqa: E402
 
@@ -29,7 +29,7 @@ from gsgm_mpi.methods import METHODS  # noqa: E402
 from gsgm_mpi.plan import Plan  # noqa: E402
 
 METHOD = METHODS["gsgm"]
-#: Parameters of the paper's smallest and middle model and of its largest.
+#: Lengths of the weights: the default model (mlp on digits), mnistnet, and a large one.
 SIZES = (4_810, 21_840, 586_184)
 
 

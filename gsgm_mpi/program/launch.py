@@ -59,14 +59,10 @@ def cores() -> int:
     return own if own > 1 else os.cpu_count() or 1
 
 
-def tune(environ: dict[str, str] | os._Environ[str], launch: Launch) -> None:
-    """Settings that must be made before numpy and MPI are loaded; what the user has set stays."""
+def tune(environ: dict[str, str] | os._Environ[str]) -> None:
+    """Settings that must be made before numpy is loaded; what the user has set stays."""
     # The vectors of one server do not repay a pool of threads in each of 31 ranks; --threads sets torch's.
     environ.setdefault("OMP_NUM_THREADS", "1")
-    if launch.crowded:
-        # MPICH spins in blocking calls: give the core away meanwhile. Halves the rate of empty messages where every
-        # rank has a core of its own, so only here (docs/performance.md).
-        environ.setdefault("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1")
 
 
 class Interrupt:
@@ -106,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program on this rank; returns the exit code that all ranks share."""
     argv = list(sys.argv[1:] if argv is None else argv)
     launch = Launch.read(os.environ)
-    tune(os.environ, launch)
+    tune(os.environ)
     interrupt = Interrupt()
     leader = launch.rank in (0, None)
     interrupt.install(leader=leader)

@@ -26,16 +26,19 @@ def test_what_launchers_say(environment, expected):
     assert Launch.read(environment) == expected
 
 
-def test_only_crowded_nodes_give_the_core_away(monkeypatch):
-    monkeypatch.setattr("gsgm_mpi.program.launch.cores", lambda: 4)
+def test_threads_that_the_user_chose_stay():
     environment = {}
-    tune(environment, Launch(0, 4, 4))
-    assert "MPIR_CVAR_ENABLE_HEAVY_YIELD" not in environment
-    tune(environment, Launch(0, 5, 5))
-    assert environment["MPIR_CVAR_ENABLE_HEAVY_YIELD"] == "1"
-    environment = {"MPIR_CVAR_ENABLE_HEAVY_YIELD": "0", "OMP_NUM_THREADS": "8"}
-    tune(environment, Launch(0, 5, 5))
-    assert environment == {"MPIR_CVAR_ENABLE_HEAVY_YIELD": "0", "OMP_NUM_THREADS": "8"}
+    tune(environment)
+    assert environment == {"OMP_NUM_THREADS": "1"}
+    environment = {"OMP_NUM_THREADS": "8"}
+    tune(environment)
+    assert environment == {"OMP_NUM_THREADS": "8"}
+
+
+@pytest.mark.parametrize(("cores", "crowded"), [(2, True), (4, True), (5, False)])
+def test_a_node_is_crowded_where_ranks_outnumber_cores(monkeypatch, cores, crowded):
+    monkeypatch.setattr("gsgm_mpi.program.launch.cores", lambda: cores)
+    assert Launch(0, 31, 5).crowded is crowded
 
 
 def test_the_command_line_becomes_text_and_a_code(tmp_path, monkeypatch):
