@@ -10,13 +10,12 @@ import argparse
 import os
 import time
 
-import numpy as np
-
 from gsgm_mpi.program.launch import Launch, tune
 
 LAUNCH = Launch.read(os.environ)
 tune(os.environ)  # before numpy is imported, as the program does it
 
+import numpy as np  # noqa: E402
 from mpi4py import MPI  # noqa: E402
 
 from gsgm_mpi.engines.conductor import Conductor, UpdateRow  # noqa: E402
