@@ -91,8 +91,8 @@ def _parser(method: type[Method]) -> argparse.ArgumentParser:
     for name, (kind, default, spec) in general_specs().items():
         _add(parser, name, kind, default, spec)
     own = parser.add_argument_group(f"options of --method {method.name}")
-    for spec in method.options():
-        _add(own, spec.name, spec.type, spec.default, Spec(*spec.option))
+    for extra in method.options():
+        _add(own, extra.name, extra.type, extra.default, Spec(*extra.option))
     return parser
 
 
