@@ -167,7 +167,7 @@ def general_specs() -> dict[str, tuple[type, Any, Spec]]:
 def find_method(name: str) -> type[Method]:
     """The class of a method's name, or a :class:`UserError` that suggests the nearest name."""
     if name not in METHODS:
-        raise unknown_name("--method", name, METHODS)
+        raise unknown_name("--method", str(name), METHODS)
     return METHODS[name]
 
 

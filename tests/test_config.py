@@ -93,6 +93,13 @@ def test_mistakes_are_one_line_that_names_the_option(argv, message):
         ("momentum = 2", "--momentum must be"),
         ("lr = ", "valid TOML"),
         ("method = 'gsmg'", "did you mean 'gsgm'"),
+        ("method = 0", "--method must be"),
+        ("dataset = 3", "--dataset must be"),
+        ("data_dir = 3", "--data-dir must be"),
+        ("[lr]\nx = 1", "--lr must be"),
+        ("momentum = true", "--momentum must be"),
+        ("seed = true", "--seed must be"),
+        ("lr_decay = 0.5", "--lr-decay must be"),
     ],
 )
 def test_mistakes_in_a_file(tmp_path, text, message):

@@ -69,20 +69,27 @@ class Interrupt:
     """What SIGINT and SIGTERM do: rank 0 ends the run in good order; learners leave it to rank 0."""
 
     def __init__(self) -> None:
-        #: A stop was asked for while training.
+        #: A stop was asked for.
         self.requested = False
-        #: From now on a signal asks for a stop instead of raising KeyboardInterrupt.
-        self.training = False
+        #: Whether a signal raises KeyboardInterrupt: while the run is prepared. Before MPI has started, a rank that
+        #: ends alone leaves the others hanging; while training, the server looks at ``requested`` in its own time.
+        self.raises = False
 
     def install(self, *, leader: bool) -> None:
         """Takes over both signals."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal if leader else _ignore)
 
-    def _on_signal(self, *_: object) -> None:
-        if not self.training:
+    def raise_from_now_on(self) -> None:
+        """MPI has started."""
+        self.raises = True
+        if self.requested:
             raise KeyboardInterrupt
+
+    def _on_signal(self, *_: object) -> None:
         self.requested = True
+        if self.raises:
+            raise KeyboardInterrupt
 
 
 def _ignore(*_: object) -> None:
@@ -114,9 +121,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mpi4py import MPI  # before torch, and after the settings above
 
     comm = MPI.COMM_WORLD
-    if comm.Get_rank() != 0:
-        interrupt.install(leader=False)
     try:
+        if comm.Get_rank() == 0:
+            interrupt.raise_from_now_on()
+        else:
+            interrupt.install(leader=False)
         if launch.rank is None and comm.Get_rank() == 0:
             _print(parsed)
         return _together(comm, parsed, launch, interrupt, argv)
@@ -148,6 +157,9 @@ def read_command_line(argv: Sequence[str], launch: Launch) -> Parsed:
         return Parsed(None, USAGE, "", f"gsgm_mpi: {error}\n")
     except SystemExit:
         return Parsed(None, FINISHED, help_text.getvalue(), "")
+    except Exception:
+        # MPI has not started: a rank that ended here would leave the others hanging.
+        return Parsed(None, FAILED, "", f"gsgm_mpi: rank 0 failed:\n{traceback.format_exc()}")
     if only_show:
         return Parsed(None, FINISHED, resolved.config.to_toml(), "")
     return Parsed(resolved, FINISHED, _firstcomplain(resolved, launch), "")

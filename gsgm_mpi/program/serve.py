@@ -56,7 +56,7 @@ def serve(comm: MPI.Intracomm, parts: Parts, hosts: list[str], interrupt: Interr
         stop_requested=lambda: interrupt.requested,
         patience=patience,
     )
-    interrupt.training = True
+    interrupt.raises = False
     try:
         server.run()
     except BaseException as error:

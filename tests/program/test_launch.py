@@ -3,7 +3,7 @@
 import pytest
 
 from gsgm_mpi.errors import UserError
-from gsgm_mpi.program.launch import FINISHED, USAGE, Interrupt, Launch, read_command_line, tune
+from gsgm_mpi.program.launch import FAILED, FINISHED, USAGE, Interrupt, Launch, read_command_line, tune
 from gsgm_mpi.program.output import check_output
 
 ALONE = Launch(None, None, 1)
@@ -72,10 +72,20 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["there.h5"]
 
 
-def test_a_signal_stops_training_but_interrupts_what_comes_before():
+def test_a_failure_before_mpi_starts_ends_no_rank(monkeypatch):
+    monkeypatch.setattr("gsgm_mpi.cli.parse", lambda argv: 1 / 0)
+    parsed = read_command_line([], ALONE)
+    assert parsed.code == FAILED
+    assert "ZeroDivisionError" in parsed.err
+
+
+def test_a_signal_waits_for_mpi_interrupts_the_preparation_and_stops_training():
     interrupt = Interrupt()
+    interrupt._on_signal()
+    with pytest.raises(KeyboardInterrupt):
+        interrupt.raise_from_now_on()
     with pytest.raises(KeyboardInterrupt):
         interrupt._on_signal()
-    interrupt.training = True
+    interrupt.raises = False
     interrupt._on_signal()
     assert interrupt.requested
