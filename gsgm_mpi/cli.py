@@ -56,16 +56,16 @@ def parse(argv: Sequence[str]) -> tuple[Resolved, bool]:
     return resolve(known, sources["preset"], sources["config"]), bool(sources["show_config"])
 
 
-def _method_name(early: argparse.Namespace) -> str:
+def _method_name(early: argparse.Namespace) -> Any:
     """The method decides which options there are, so it is looked up before the rest is read."""
-    for value in (
-        early.method,
-        early.config and read_toml(Path(early.config), "--config").get("method"),
-        early.preset and read_toml(preset_path(early.preset), "--preset").get("method"),
-    ):
-        if value:
-            return str(value)
-    return "gsgm"
+    if early.method is not None:
+        return str(early.method)
+    given: dict[str, Any] = {}
+    if early.preset is not None:
+        given |= read_toml(preset_path(early.preset), "--preset")
+    if early.config is not None:
+        given |= read_toml(Path(early.config), "--config")
+    return given.get("method", "gsgm")
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:

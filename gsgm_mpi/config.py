@@ -122,8 +122,13 @@ class Config:
         "per-learner",
     )
     augment: bool = _switch("random flips and crops of the training images")
-    seed: int = _option(1, "of every random stream", *_whole(0), metavar="N")
+    seed: int = _option(
+        1, "of every random stream", "a whole number in [0, 2^63)", lambda v: 0 <= v < 2**63, metavar="N"
+    )
     device: str = _text("cpu", "torch device of the learners", "NAME")
+    memory_format: str = _choice(
+        "auto", "layout of images in memory; part of a run's identity", "auto", "channels_last", "contiguous"
+    )
     threads: int = _option(1, "threads of each rank", *_whole(1), metavar="N")
     output: str = _text("results.h5", "the results file", "FILE")
     force: bool = _switch("overwrite the results file")
@@ -166,7 +171,7 @@ def general_specs() -> dict[str, tuple[type, Any, Spec]]:
 
 def find_method(name: str) -> type[Method]:
     """The class of a method's name, or a :class:`UserError` that suggests the nearest name."""
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise unknown_name("--method", str(name), METHODS)
     return METHODS[name]
 
@@ -182,8 +187,8 @@ def resolve(flags: Mapping[str, Any], preset: str | None, file: str | None) -> R
     Raises:
         UserError: unknown preset, unreadable file, unknown key, value out of range.
     """
-    from_preset = read_toml(preset_path(preset), f"preset {preset}") if preset else {}
-    from_file = read_toml(Path(file), "--config") if file else {}
+    from_preset = read_toml(preset_path(preset), "--preset") if preset is not None else {}
+    from_file = read_toml(Path(file), "--config") if file is not None else {}
     factor = from_preset.pop(_PRESET_ONLY, 1.0)
     given = from_preset | from_file | dict(flags)
     method = find_method(given.get("method", "gsgm"))
@@ -210,10 +215,10 @@ def resolve(flags: Mapping[str, Any], preset: str | None, file: str | None) -> R
 
 def preset_path(name: str) -> Path:
     """The file of a preset, or a :class:`UserError` that suggests the nearest name."""
-    path = PRESETS / f"{name}.toml"
-    if not path.is_file():
-        raise unknown_name("--preset", name, [p.stem for p in PRESETS.glob("*.toml")])
-    return path
+    presets = {path.stem: path for path in PRESETS.glob("*.toml")}
+    if name not in presets:
+        raise unknown_name("--preset", name, presets)
+    return presets[name]
 
 
 def read_toml(path: Path, source: str) -> dict[str, Any]:
@@ -231,7 +236,7 @@ def _checked(name: str, value: Any, spec: tuple[type, Any, Spec]) -> Any:
     if value is None and default is None:
         return None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind or not rule.ok(value):
         fix = f"the default is {default}" if default not in (None, "") else "leave it out"
         raise bad_option("--" + name.replace("_", "-"), value, rule.accepted, fix)

@@ -11,7 +11,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from gsgm_mpi.errors import bad_option
 
@@ -56,6 +55,7 @@ class Plan:
         epochs: epochs in all (inner epochs under SVRG).
         inner_epochs: epochs in an outer loop; None where there is one loop.
         lr: base learning rate η.
+        per_learner: each learner has a budget of its own, so loops are not rounded.
         warmup_epochs: epochs over which the rate rises linearly from η/K to η (Goyal et al. 2017, as DANA uses it).
     """
 
@@ -65,6 +65,7 @@ class Plan:
     inner_epochs: int | None = None
     decay: Decay = Decay()
     warmup_epochs: float = 0.0
+    per_learner: bool = False
 
     @property
     def learners(self) -> int:
@@ -76,43 +77,53 @@ class Plan:
         """U, gradients in an epoch."""
         return sum(self.batches)
 
-    @cached_property
-    def loop_epochs(self) -> tuple[int, ...]:
-        """Epochs of each loop."""
-        if self.inner_epochs is None:
-            return (self.epochs,)
-        full, rest = divmod(self.epochs, self.inner_epochs)
-        return (self.inner_epochs,) * full + ((rest,) if rest else ())
+    @property
+    def loops(self) -> int:
+        """How many loops there are."""
+        return 1 if self.inner_epochs is None else -(-self.epochs // self.inner_epochs)
 
-    @cached_property
-    def loop_budgets(self) -> tuple[int, ...]:
-        """Gradients to hand out in each loop."""
+    def loop_epochs(self, loop: int) -> int:
+        """Epochs of a loop, counted from 0."""
         if self.inner_epochs is None:
-            return (self.epochs * self.epoch_updates,)
-        K = self.learners  # noqa: N806 - the papers' symbol
-        return tuple(-(-n * self.epoch_updates // K) * K for n in self.loop_epochs)
+            return self.epochs
+        return min(self.inner_epochs, self.epochs - loop * self.inner_epochs)
 
-    @cached_property
-    def epoch_ends(self) -> tuple[int, ...]:
-        """Updates after which each epoch is complete; the rounding of a loop belongs to its last epoch."""
-        ends, done = [], 0
-        for n, budget in zip(self.loop_epochs, self.loop_budgets, strict=True):
-            ends += [done + e * self.epoch_updates for e in range(1, n)] + [done + budget]
-            done += budget
-        return tuple(ends)
+    def loop_budget(self, loop: int) -> int:
+        """Gradients to hand out in a loop, counted from 0."""
+        gradients = self.loop_epochs(loop) * self.epoch_updates
+        if self.inner_epochs is None or self.per_learner:
+            return gradients
+        return -(-gradients // self.learners) * self.learners
+
+    def epoch_end(self, epoch: int) -> int:
+        """Updates after which an epoch, from 1, is complete; the rounding of a loop belongs to its last epoch."""
+        loop, before = self._loop_before(epoch - 1)
+        within = epoch - before
+        last = within == self.loop_epochs(loop)
+        return loop * self.loop_budget(0) + (self.loop_budget(loop) if last else within * self.epoch_updates)
 
     @property
     def updates(self) -> int:
         """Gradients of the whole run."""
-        return self.epoch_ends[-1]
+        return self.epoch_end(self.epochs)
 
     def epochs_complete(self, update: int) -> int:
         """How many epochs are complete after ``update`` gradients."""
-        return bisect_right(self.epoch_ends, update)
+        if update >= self.updates:
+            return self.epochs
+        # All loops before the last have the budget of the first.
+        loop, within = divmod(update, self.loop_budget(0))
+        before = loop * (self.inner_epochs or 0)
+        return before + min(within // self.epoch_updates, self.loop_epochs(loop) - 1)
 
     def loop_of_epoch(self, epoch: int) -> int:
         """The loop, from 1, to which an epoch, from 1, belongs."""
-        return 1 if self.inner_epochs is None else -(-epoch // self.inner_epochs)
+        return self._loop_before(epoch - 1)[0] + 1
+
+    def _loop_before(self, epochs: int) -> tuple[int, int]:
+        """The loop, from 0, that runs after so many epochs, and the epochs of the loops before it."""
+        loop = 0 if self.inner_epochs is None else epochs // self.inner_epochs
+        return loop, loop * (self.inner_epochs or 0)
 
     def lr_at(self, update: int) -> float:
         """The rate of the update that follows ``update`` gradients."""
@@ -160,9 +171,9 @@ class Budget:
         self._left = 0
 
 
-def make_budget(plan: Plan, loop: int, kind: str) -> Budget:
-    """The budget of one loop; ``kind`` is ``handed-out`` or ``per-learner``."""
-    if kind == "handed-out":
-        return Budget(plan.loop_budgets[loop])
-    allotments = [plan.loop_epochs[loop] * b for b in plan.batches]
+def make_budget(plan: Plan, loop: int) -> Budget:
+    """The budget of one loop, counted from 0."""
+    if not plan.per_learner:
+        return Budget(plan.loop_budget(loop))
+    allotments = [plan.loop_epochs(loop) * b for b in plan.batches]
     return Budget(sum(allotments), allotments)

@@ -32,7 +32,6 @@ def simulate(
     gradient: Callable[[np.ndarray, int, int], np.ndarray],
     order: Callable[[list[int]], int],
     *,
-    budget: str = "handed-out",
     stop_after: int | None = None,
     before_loop: Callable[[np.ndarray], None] = lambda w: None,
 ) -> tuple[Conductor, Record]:
@@ -45,6 +44,7 @@ def simulate(
     at_work: dict[int, deque[tuple[HandOut, np.ndarray]]] = {k: deque() for k in method.learners}
     latest: dict[int, np.ndarray] = {}
     arrivals = 0
+    stopped = False
 
     def receive(hand_outs):
         for hand_out in hand_outs:
@@ -52,9 +52,9 @@ def simulate(
                 latest[hand_out.k] = hand_out.weights
             at_work[hand_out.k].append((hand_out, latest[hand_out.k]))
 
-    for loop in range(len(plan.loop_budgets)):
+    for loop in range(plan.loops):
         before_loop(method.w.copy())
-        receive(conductor.begin_loop(make_budget(plan, loop, budget)))
+        receive(conductor.begin_loop(make_budget(plan, loop)))
         while not conductor.loop_done:
             k = order([k for k, queue in at_work.items() if queue])
             hand_out, w = at_work[k].popleft()
@@ -67,4 +67,7 @@ def simulate(
             g.fill(np.nan)  # the engine's buffer is reused: a method that kept it would show NaN
             if arrivals == stop_after:
                 conductor.stop()
+                stopped = True
+        if stopped:
+            break
     return conductor, record

@@ -171,7 +171,7 @@ class Conductor:
 
     def _take_leavers(self) -> list[int]:
         """Refused learners with nothing in flight; with the budget spent and nothing in flight, everyone left."""
-        leaving = [k for k in self._refused if not self._flying[k]]
+        leaving = [k for k in self._refused if k in self._present and not self._flying[k]]
         if not leaving and not self.in_flight and self._budget.left() == 0:
             leaving = sorted(self._present)
         for k in leaving:
@@ -208,8 +208,11 @@ class Conductor:
         method = self.method
         lr = self.plan.lr_at(self.update)
         method.lr = lr
-        difference = method.w - work.weights
-        gap = float(np.sqrt(np.dot(difference, difference) / difference.size))
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # of a run that diverges: the rows shall say so, not a warning
+            difference = method.w - work.weights
+            gap = float(np.sqrt(np.dot(difference, difference) / difference.size))
         for j in range(work.n):
             self.update += 1
             self._observer.on_update(

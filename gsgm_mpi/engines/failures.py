@@ -7,6 +7,7 @@ leaves the rest to rank 0, which notes the status and aborts. All waits of rank 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from mpi4py import MPI
@@ -15,7 +16,7 @@ from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.wire import Tag
 
 #: How long a failed learner waits for rank 0 to end the job before it does so itself.
-_GRACE_S = 30.0
+_GRACE_S = 300.0
 
 
 class RemoteError(Exception):
@@ -47,8 +48,14 @@ def raise_failure(comm: MPI.Intracomm) -> None:
         raise RemoteError(text.decode())
 
 
-def barrier(comm: MPI.Intracomm, world: MPI.Intracomm | None = None) -> None:
-    """Waits for all ranks of ``comm`` asleep; rank 0 of ``world`` (default: ``comm``) looks out for failures."""
+def barrier(comm: MPI.Intracomm, world: MPI.Intracomm | None = None, idle: Callable[[], object] = lambda: None) -> None:
+    """Waits for all ranks of ``comm`` asleep.
+
+    Args:
+        comm: who waits.
+        world: its rank 0 looks out for failures meanwhile; the default is ``comm``.
+        idle: called now and then.
+    """
     world = world or comm
     watching = world.Get_rank() == 0
     request = comm.Ibarrier()
@@ -56,6 +63,7 @@ def barrier(comm: MPI.Intracomm, world: MPI.Intracomm | None = None) -> None:
     while not request.Test():
         if watching:
             raise_failure(world)
+        idle()
         patience.pause()
 
 

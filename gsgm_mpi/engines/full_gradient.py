@@ -19,6 +19,7 @@ def full_gradient(
     comm: MPI.Intracomm,
     snapshot: Vector,
     compute: Callable[[Vector], Float64] | None,
+    idle: Callable[[], object] = lambda: None,
 ) -> Vector:
     """Forms μ = (1/K) Σ_k ∇F_k(w̃) on every rank.
 
@@ -27,15 +28,16 @@ def full_gradient(
         snapshot: w̃, float32, shape (d,): read on rank 0, filled on the others.
         compute: w̃ to ∇F_k(w̃), float64, shape (d,), already times K·n_k/n where learners weigh by samples; None on
             rank 0, which adds zeros.
+        idle: called now and then while this rank waits for others.
 
     Returns:
         μ, float32, shape (d,), the same bits on every rank and for any number of ranks.
     """
     terms = comm.Get_size() - 1
-    barrier(comm)
+    barrier(comm, idle=idle)
     comm.Bcast(snapshot, root=0)
     mine = np.zeros(snapshot.size) if compute is None else compute(snapshot)
-    barrier(comm)
+    barrier(comm, idle=idle)
     e = np.array([exponent(mine)])
     comm.Allreduce(MPI.IN_PLACE, e, MPI.MAX)
     total = to_integers(mine, float(e[0]), terms)

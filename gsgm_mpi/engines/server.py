@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -46,8 +45,8 @@ class Server:
         journal: records.
         steps: most gradients in a message of any learner.
         variance_reduced: whether each loop begins with a full-gradient phase.
-        budget: ``handed-out`` or ``per-learner``.
         stop_requested: whether the run is to end early.
+        elapsed: seconds since the run began.
         patience: how to wait.
     """
 
@@ -59,8 +58,8 @@ class Server:
         *,
         steps: int,
         variance_reduced: bool,
-        budget: str,
         stop_requested: Callable[[], bool],
+        elapsed: Callable[[], float],
         patience: Patience,
     ) -> None:
         self._comm = comm
@@ -68,46 +67,49 @@ class Server:
         self._conductor = conductor
         self._journal = journal
         self._variance_reduced = variance_reduced
-        self._budget = budget
         self._stop_requested = stop_requested
+        self._elapsed = elapsed
         self._patience = patience
         self._message = Message(conductor.method.w.size, steps)
         self._status = MPI.Status()
         self._sends: deque[tuple[MPI.Request, np.ndarray]] = deque()
-        self._began = time.perf_counter()
         #: The run was ended early on request.
         self.stopped = False
 
     def run(self) -> None:
         """Trains to the end of the plan, a request to stop, or divergence; then stops all learners."""
-        for loop in range(len(self._conductor.plan.loop_budgets)):
-            if self._variance_reduced:
+        plan = self._conductor.plan
+        for loop in range(plan.loops):
+            if self._variance_reduced and not self._stopping():
                 self._full_gradient()
-            self._train(make_budget(self._conductor.plan, loop, self._budget))
-            if self.stopped or self._conductor.diverged:
+            if self._stopping():
+                break
+            self._train(make_budget(plan, loop))
+            if self._conductor.diverged:
                 break
         for k in self._learners:
             self._order(k, Order.STOP)
         MPI.Request.Waitall([request for request, _ in self._sends])
 
-    def seconds(self) -> float:
-        """Since the beginning of the run."""
-        return time.perf_counter() - self._began
-
     def _train(self, budget: Budget) -> None:
         conductor = self._conductor
         self._send(conductor.begin_loop(budget))
         while not conductor.loop_done:
-            if not self.stopped and self._stop_requested():
-                self.stopped = True
+            if self._stopping():
                 conductor.stop()
-                self._journal.on_stop()
             source = self._probe()
             if source:
                 self._patience.reset()
                 self._take(source)
             if not self._journal.tick() and not source:
                 self._patience.pause()
+
+    def _stopping(self) -> bool:
+        """Whether the run is to end early; notes it the first time."""
+        if not self.stopped and self._stop_requested():
+            self.stopped = True
+            self._journal.on_stop()
+        return self.stopped
 
     def _probe(self) -> int:
         """Receives one message, if there is one; returns its learner, or 0."""
@@ -119,7 +121,7 @@ class Server:
         return self._status.Get_source()
 
     def _take(self, k: int) -> None:
-        now = self.seconds()
+        now = self._elapsed()
         message = self._message
         report = Report(message.losses, message.grad_norms, message.compute_s, now)
         self._journal.on_sent(message.vector.nbytes)
@@ -147,7 +149,7 @@ class Server:
         snapshot = self._conductor.method.w.copy()
         for k in self._learners:
             self._order(k, Order.FULL_GRADIENT)
-        full_gradient(self._comm, snapshot, None)
+        full_gradient(self._comm, snapshot, None, self._journal.tick)
         self._journal.on_full_gradient()
         # Snapshot down in float32; the full gradient up and down as 64-bit integers.
         self._journal.on_sent(len(self._learners) * (4 + 8 + 8) * snapshot.size)

@@ -19,6 +19,7 @@ from gsgm_mpi.engines.conductor import UpdateRow
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.plan import Plan
 from gsgm_mpi.program.progress import Progress
+from gsgm_mpi.program.wall import complain
 from gsgm_mpi.results.recorder import Recorder
 from gsgm_mpi.results.schema import EVENTS
 
@@ -42,6 +43,7 @@ class Journal:
         plan: of the run.
         progress: prints.
         evaluations_per_update: batch gradients that one update costs (2 under svrg).
+        elapsed: seconds since the run began.
     """
 
     def __init__(
@@ -51,15 +53,16 @@ class Journal:
         plan: Plan,
         progress: Progress,
         evaluations_per_update: int,
+        elapsed: Callable[[], float],
     ) -> None:
         self._recorder = recorder
         self._evaluate = evaluate
         self._plan = plan
         self._progress = progress
         self._cost = evaluations_per_update
+        self._elapsed = elapsed
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evaluation")
         self._waiting: deque[_Waiting] = deque()
-        self._began = time.perf_counter()
         self._wrote_at = -np.inf
         self._write_s = 0.0
         self._update = 0
@@ -91,7 +94,7 @@ class Journal:
             "gradients": self._cost * update + self._passes * self._plan.epoch_updates,
             "sent_bytes": self._sent_bytes,
             "outer": self._plan.loop_of_epoch(epoch),
-            "wall_s": time.perf_counter() - self._began,
+            "wall_s": self._elapsed(),
             "virtual_s": np.nan,
             "train_loss": self._loss_sum / self._loss_count if self._loss_count else np.nan,
             "lr": self._lr,
@@ -132,20 +135,23 @@ class Journal:
     def finish(self, status: str, error: str = "") -> None:
         """Collects what is left, and writes the file with the status it ended in."""
         while self._waiting:
-            if status == "failed" and self._waiting[0].scores.exception():
-                # Perhaps the very failure that is being reported; it must not keep the file from saying so.
-                self._waiting.popleft()
-                continue
+            scores = self._waiting[0].scores
+            if status == "failed" and (not scores.done() or scores.exception()):
+                # Other ranks wait for the end, and an evaluation may be the very failure that is being reported.
+                break
             self._collect()
-        self._pool.shutdown()
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._fill_learners()
         self._recorder.finish(status, error)
 
     def write(self) -> None:
-        """Writes the file as it stands."""
+        """Writes the file as it stands; where that fails, says so and leaves the old one until the next time."""
         began = time.perf_counter()
         self._fill_learners()
-        self._recorder.write()
+        try:
+            self._recorder.write()
+        except (OSError, RuntimeError) as error:  # HDF5 raises the latter on a full disk
+            complain(f"the results file could not be written, the next epoch tries again: {error}")
         self._wrote_at = time.perf_counter()
         self._write_s = self._wrote_at - began
 

@@ -8,9 +8,11 @@ handler that ends all ranks: a rank that dies on its own would leave the others 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
 
 FINISHED, FAILED, USAGE, STOPPED = 0, 1, 2, 85
 
-_RANK = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
+#: The last is srun's; in a batch script, outside of srun, it is 0 for every rank, so it counts only within a step.
+_RANK = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID")
 _SIZE = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
-_LOCAL_SIZE = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE")
+_LOCAL_SIZE = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STEP_TASKS_PER_NODE")
+#: How long the launcher is given to pass on what was printed.
+_PASSING_ON_S = 0.5
 #: Processor seconds to import torch once, measured (docs/performance.md).
 _TORCH_IMPORT_S = 1.3
 
@@ -42,10 +47,14 @@ class Launch(NamedTuple):
         """Reads the environment of MPICH, Open MPI or srun."""
 
         def first(names: tuple[str, ...]) -> int | None:
-            return next((int(environ[n]) for n in names if environ.get(n, "").isdigit()), None)
+            # srun writes "16(x2),8": 16 tasks on each of two nodes, 8 on a third.
+            found = (re.match(r"\d+", environ.get(name, "")) for name in names)
+            return next((int(match[0]) for match in found if match), None)
 
         size = first(_SIZE)
-        return cls(first(_RANK), size, first(_LOCAL_SIZE) or size or 1)
+        in_step = "SLURM_STEP_NUM_TASKS" in environ
+        rank = first(_RANK if in_step else _RANK[:-1])
+        return cls(rank, size, first(_LOCAL_SIZE) or size or 1)
 
     @property
     def crowded(self) -> bool:
@@ -54,9 +63,14 @@ class Launch(NamedTuple):
 
 
 def cores() -> int:
-    """Cores of this node that the job may use. A rank bound to a single core says nothing of the node."""
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return own if own > 1 else os.cpu_count() or 1
+    """Cores of this node that the job may use.
+
+    A launcher that binds leaves each rank only a core or two of its own, which says nothing of the node.
+    """
+    if "SLURM_CPUS_ON_NODE" in os.environ:
+        return int(os.environ["SLURM_CPUS_ON_NODE"])
+    bound = "OMPI_COMM_WORLD_LOCAL_SIZE" in os.environ or not hasattr(os, "sched_getaffinity")
+    return (os.cpu_count() or 1) if bound else len(os.sched_getaffinity(0))
 
 
 def tune(environ: dict[str, str] | os._Environ[str]) -> None:
@@ -79,6 +93,12 @@ class Interrupt:
         """Takes over both signals."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal if leader else _ignore)
+
+    def install_early(self, *, leader: bool) -> None:
+        """Before MPI has started: a learner can still be ended, if not from the keyboard, which tells rank 0 too."""
+        self.install(leader=leader)
+        if not leader:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def raise_from_now_on(self) -> None:
         """MPI has started."""
@@ -112,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tune(os.environ)
     interrupt = Interrupt()
     leader = launch.rank in (0, None)
-    interrupt.install(leader=leader)
+    interrupt.install_early(leader=leader)
     parsed = read_command_line(argv, launch) if leader else None
     if launch.rank == 0:
         _print(parsed)
@@ -131,6 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _together(comm, parsed, launch, interrupt, argv)
     except KeyboardInterrupt:
         complain("stopped before training began; nothing was written")
+        time.sleep(_PASSING_ON_S)
         comm.Abort(STOPPED)
     except BaseException as error:
         _end_all(comm, error)
@@ -162,10 +183,10 @@ def read_command_line(argv: Sequence[str], launch: Launch) -> Parsed:
         return Parsed(None, FAILED, "", f"gsgm_mpi: rank 0 failed:\n{traceback.format_exc()}")
     if only_show:
         return Parsed(None, FINISHED, resolved.config.to_toml(), "")
-    return Parsed(resolved, FINISHED, _firstcomplain(resolved, launch), "")
+    return Parsed(resolved, FINISHED, _first_lines(resolved, launch), "")
 
 
-def _firstcomplain(resolved: Any, launch: Launch) -> str:
+def _first_lines(resolved: Any, launch: Launch) -> str:
     from gsgm_mpi import __version__
 
     config, size = resolved.config, launch.size or 1
@@ -189,7 +210,7 @@ def _together(
 
     rank, size = comm.Get_rank(), comm.Get_size()
     if size == 1 and (launch.size or 1) > 1:
-        if launch.rank == 0:
+        if launch.rank in (0, None):
             complain(_wrong_launcher(launch.size or 1))
         return USAGE
     setup: Any = None
@@ -235,6 +256,8 @@ def _end_all(comm: MPI.Intracomm, error: BaseException) -> None:
     if comm.Get_rank() == 0 or not report_failure(comm, text):
         sys.stderr.write(text)
         sys.stderr.flush()
+        # An abort makes MPICH's launcher drop what it has not yet passed on: the traceback was lost 2 times in 12.
+        time.sleep(_PASSING_ON_S)
         comm.Abort(FAILED)
 
 

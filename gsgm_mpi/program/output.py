@@ -12,8 +12,8 @@ def check_output(output: Path, *, force: bool) -> None:
     """Raises :class:`UserError` where the results file cannot or must not be written. Writes nothing that stays."""
     problem = ""
     try:
-        if output.is_dir():
-            problem = f"must be a file, not the folder {output}"
+        if output.is_dir() or (output.exists() and not output.is_file()):
+            problem = f"must be a file, not the folder or device {output}"
         elif output.exists() and not force:
             raise UserError(
                 f"--output must be a new file: {output} exists; overwrite it with --force or name another with --output"

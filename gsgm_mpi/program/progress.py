@@ -55,12 +55,12 @@ class Progress:
         self._printed_at, self._printed_update = now, update
         pace = update / (now - self._began)
         left = duration((self._updates - update) / pace) if pace > 0 else "?"
-        self._say(f"{self._where(update)}  {rate:.0f} updates/s  {left} left")
+        self._say(f"{self._where(update)}  {rate:.3g} updates/s  {left} left")
 
     def last(self, update: int, status: str) -> None:
         """Prints how the run ended."""
         took = self._clock() - self._began
-        self._say(f"{self._where(update)}  {status} after {duration(took)}, {update / took:.0f} updates/s")
+        self._say(f"{self._where(update)}  {status} after {duration(took)}, {update / took:.3g} updates/s")
 
     def _where(self, update: int) -> str:
         if self._row is None:

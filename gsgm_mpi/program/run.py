@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,11 +46,14 @@ class Parts(NamedTuple):
     plan: Plan
     argv: tuple[str, ...] = ()
 
+    def steps_of(self, k: int) -> int:
+        """Gradients that one hand-out to learner k asks for."""
+        return self.config.method_class.rule().steps(self.plan.batches[k - 1])
+
     @property
-    def steps(self) -> int:
+    def most_steps(self) -> int:
         """Most gradients in a message of any learner."""
-        rule = self.config.method_class.rule()
-        return max(rule.steps(b) for b in self.plan.batches)
+        return max(self.steps_of(k) for k in range(1, self.plan.learners + 1))
 
 
 def prepare(config: Config, learners: int, argv: list[str]) -> Parts:
@@ -101,6 +105,7 @@ def build(config: Config, learners: int, say: Any) -> Parts:
         augment=config.augment,
         share=[learners * n / sum(samples) for n in samples] if config.weighting == "samples" else None,
         device=config.device,
+        memory_format=config.memory_format,
     )
     plan = Plan(
         batches=tuple(problem.batches(k) for k in range(1, learners + 1)),
@@ -109,6 +114,7 @@ def build(config: Config, learners: int, say: Any) -> Parts:
         inner_epochs=config.inner_epochs if config.algo == "svrg" else None,
         decay=Decay.parse(config.lr_decay),
         warmup_epochs=config.warmup_epochs,
+        per_learner=config.budget == "per-learner",
     )
     counts = data.label_counts(labels, parts, len(images.classes))
     return Parts(config, shards, counts, model, problem, plan)
@@ -137,7 +143,7 @@ def train(comm: MPI.Intracomm, config: Config, parts: Parts | None, interrupt: I
         code = serve(comm, parts, [host for host, _ in hosts], interrupt, patience)
     else:
         rule = config.method_class.rule()
-        Learner(comm, parts.problem, rule, parts.problem.d, parts.steps, patience).run()
+        Learner(comm, parts.problem, rule, parts.problem.d, parts.most_steps, patience).run()
         code = FINISHED
     return int(broadcast(comm, code))
 
@@ -146,20 +152,24 @@ def _load(comm: MPI.Intracomm, config: Config, parts: Parts | None) -> tuple[Par
     """The parts of this rank. One rank of each node fills the node's cache before the others of the node read it."""
     from mpi4py import MPI
 
+    barrier(comm)  # asleep, until the last rank has imported what it needs: Split_type spins
     node = comm.Split_type(MPI.COMM_TYPE_SHARED, key=comm.Get_rank())
     error = ""
-    try:
-        if node.Get_rank() == 0 and parts is None:
-            parts = build(config, comm.Get_size() - 1, _hush)
-    except UserError as mistake:
-        error = str(mistake)
+    if node.Get_rank() == 0 and parts is None:
+        parts, error = _try_build(config, comm.Get_size() - 1)
     barrier(node, comm)
-    try:
-        if parts is None and not error:
-            parts = build(config, comm.Get_size() - 1, _hush)
-    except UserError as mistake:
-        error = str(mistake)
+    error = node.bcast(error, root=0)
+    if parts is None and not error:
+        parts, error = _try_build(config, comm.Get_size() - 1)
     return parts, error
+
+
+def _try_build(config: Config, learners: int) -> tuple[Parts | None, str]:
+    """The parts, or a mistake as text. Rank 0 alone downloads, and it has been here before."""
+    try:
+        return build(replace(config, download=False), learners, _hush), ""
+    except UserError as mistake:
+        return None, str(mistake)
 
 
 def _hush(text: str) -> None:

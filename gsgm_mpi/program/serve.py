@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from gsgm_mpi.engines.conductor import Conductor
 from gsgm_mpi.engines.patience import Patience
@@ -15,7 +18,7 @@ from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.program.provenance import provenance
 from gsgm_mpi.program.run import Parts
 from gsgm_mpi.program.summary import describe
-from gsgm_mpi.program.wall import say
+from gsgm_mpi.program.wall import complain, say
 from gsgm_mpi.results.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ def serve(comm: MPI.Intracomm, parts: Parts, hosts: list[str], interrupt: Interr
         **config.options,
     )
     recorder = Recorder(
-        Path(config.output),
+        Path(config.output).resolve(),  # a link stays one, and its target is written
         provenance(parts, hosts),
         hosts=hosts[1:],
         label_counts=parts.label_counts,
@@ -41,29 +44,44 @@ def serve(comm: MPI.Intracomm, parts: Parts, hosts: list[str], interrupt: Interr
     )
     for line in describe(parts, hosts):
         say(line)
+    # From here on there is a file, and a signal must leave a whole one.
+    interrupt.raises = False
     recorder.write()
+    began = time.perf_counter()
+
+    def elapsed() -> float:
+        return time.perf_counter() - began
+
     progress = Progress(plan.epochs, plan.updates, config.report_every, clock=time.monotonic, say=say)
-    journal = Journal(recorder, problem.evaluate, plan, progress, 2 if config.algo == "svrg" else 1)
-    rule = method.rule()
-    conductor = Conductor(method, plan, lambda k: rule.steps(plan.batches[k - 1]), journal)
+    journal = Journal(recorder, problem.evaluate, plan, progress, 2 if config.algo == "svrg" else 1, elapsed)
+    conductor = Conductor(method, plan, parts.steps_of, journal)
     server = Server(
         comm,
         conductor,
         journal,
-        steps=parts.steps,
+        steps=parts.most_steps,
         variance_reduced=config.algo == "svrg",
-        budget=config.budget,
         stop_requested=lambda: interrupt.requested,
+        elapsed=elapsed,
         patience=patience,
     )
-    interrupt.raises = False
     try:
         server.run()
+        # Not to be resumed, even where a stop was asked for: more updates would mend nothing.
+        diverged = conductor.diverged or not np.isfinite(method.w).all()
+        status = "diverged" if diverged else "stopped" if server.stopped else "finished"
+        journal.finish(status)
     except BaseException as error:
-        journal.finish("failed", str(error))
+        _note_failure(journal, error)
         raise
-    status = "stopped" if server.stopped else "diverged" if conductor.diverged else "finished"
-    journal.finish(status)
     progress.last(conductor.update, status)
     say(f"results: {config.output}")
-    return STOPPED if server.stopped else FINISHED
+    return STOPPED if status == "stopped" else FINISHED
+
+
+def _note_failure(journal: Journal, error: BaseException) -> None:
+    """Gives the file the status ``failed``; a failure to do so is only said, as the first one ends the run."""
+    try:
+        journal.finish("failed", "".join(traceback.format_exception_only(error)).strip())
+    except Exception as second:
+        complain(f"the results file could not be given the status 'failed': {second}")

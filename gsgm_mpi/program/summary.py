@@ -23,7 +23,6 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
     library = " ".join(MPI.Get_library_version().splitlines()[0].strip("\0").split())
     options = ", ".join(f"{name} {value}" for name, value in config.options.items())
     samples = parts.label_counts.sum(axis=1)
-    loops = len(plan.loop_budgets)
     lines = [
         f"method {config.method} ({options}), algo {config.algo}, lr {config.lr:g}, "
         f"batch {config.batch_size}, seed {config.seed}",
@@ -33,7 +32,7 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
         f"{_range(samples)} a learner",
         *_labels(parts),
         f"budget: {plan.epochs} epochs of {plan.epoch_updates} updates"
-        + (f" in {loops} outer loops" if plan.inner_epochs else "")
+        + (f" in {plan.loops} outer loops" if plan.inner_epochs else "")
         + f", {plan.updates:,} in all",
         f"ranks: 1 server and {plan.learners} learners on {_places(hosts)}; {library}",
     ]

@@ -69,7 +69,7 @@ def test_one_learner_equals_the_same_arithmetic_without_mpi(launcher, cache, alg
     parameter = torch.nn.Parameter(torch.from_numpy(problem.initial_weights()))
     optimizer = torch.optim.SGD([parameter], lr=config.lr, momentum=0.9)
     step = 0
-    for budget in parts.plan.loop_budgets:
+    for budget in map(parts.plan.loop_budget, range(parts.plan.loops)):
         w = parameter.detach().numpy()
         gradient = problem.gradient
         if algo == "svrg":
@@ -93,8 +93,9 @@ def test_uneven_shards_and_weights_by_samples_end_cleanly(launcher):
         assert counts.max() == counts.min()
 
 
-def test_an_exception_on_a_learner_stops_everything(launcher):
-    (launcher.folder / "bad.py").write_text(
+def breaking_model(folder, condition):
+    """Writes a model that raises where the condition holds; ``self.calls`` counts, ``len(x)`` is the batch."""
+    (folder / "bad.py").write_text(
         "import torch\n"
         "class Boom(torch.nn.Module):\n"
         "    def __init__(self):\n"
@@ -103,11 +104,23 @@ def test_an_exception_on_a_learner_stops_everything(launcher):
         "        self.calls = 0\n"
         "    def forward(self, x):\n"
         "        self.calls += 1\n"
-        "        if self.training and self.calls > 20:\n"
+        f"        if {condition}:\n"
         "            raise RuntimeError('boom')\n"
         "        return self.layer(x.flatten(1))\n"
     )
-    done = launcher.run(3, *SHORT, "--model", "bad.py:Boom")
+
+
+@pytest.mark.parametrize(
+    ("where", "condition", "algo"),
+    [
+        ("a learner's gradient", "self.training and self.calls > 20", "sgd"),
+        ("a full gradient", "not self.training and 100 < len(x) < 300", "svrg"),
+        ("an evaluation on rank 0", "not self.training and len(x) == 355 and self.calls > 3", "sgd"),
+    ],
+)
+def test_an_exception_anywhere_stops_everything(launcher, where, condition, algo):
+    breaking_model(launcher.folder, condition)
+    done = launcher.run(3, *SHORT, "--algo", algo, "--model", "bad.py:Boom")
     assert done.returncode == 1
     assert done.stderr.count("RuntimeError: boom") == 1
     assert done.stderr.count("Traceback") == 1
@@ -115,6 +128,16 @@ def test_an_exception_on_a_learner_stops_everything(launcher):
     with read(launcher) as file:
         assert file["provenance"].attrs["status"] == "failed"
         assert "boom" in file["provenance"].attrs["error"]
+
+
+def test_literal_rounds_with_a_budget_for_each_learner_end(launcher):
+    uneven = ("--partition", "dirichlet:0.3", "--seed", "2", "--budget", "per-learner", "--literal")
+    done = launcher.run(4, *SHORT, *uneven, "--algo", "svrg")
+    assert done.returncode == 0, done.stderr
+    with read(launcher) as file:
+        counts = check_file(file, learners=3, epochs=6)
+        batches = -(-file["learners/samples"][:] // 32)
+        np.testing.assert_array_equal(counts, 6 * batches)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -131,6 +154,7 @@ def test_a_signal_leaves_a_whole_file(launcher, number):
 def test_a_run_that_diverges_says_so(launcher):
     done = launcher.run(3, *SHORT, "--lr", "1e30")
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     with read(launcher) as file:
         assert file["provenance"].attrs["status"] == "diverged"
     assert "diverged" in done.stdout
@@ -152,9 +176,16 @@ def test_mistakes_are_printed_once_and_all_ranks_end(launcher, argv, message):
     assert list(launcher.folder.iterdir()) == []
 
 
-def test_a_launcher_of_another_library_is_named(launcher):
-    """Open MPI's mpiexec would start each process alone; its environment is what tells."""
-    launcher.environment |= {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "0"}
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "0"},
+        {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "0"},
+    ],
+)
+def test_a_launcher_of_another_library_is_named(launcher, environment):
+    """Another library's mpiexec, or srun without --mpi, starts each process alone; its environment is what tells."""
+    launcher.environment |= environment
     launcher.command = lambda n, *argv: [launcher.python, "-m", "gsgm_mpi", *argv]
     done = launcher.run(1, timeout=30)
     assert done.returncode == 2

@@ -30,7 +30,7 @@ def assemble(tmp_path, evaluate=scores, plan=None, cost=1):
         tmp_path / "run.h5", {}, hosts=["a", "b"], label_counts=np.ones((2, 2), int), weights=lambda: np.zeros(1, "f4")
     )
     plan = plan or Plan(batches=(1, 1), epochs=9, lr=0.5)
-    return Journal(recorder, evaluate, plan, Silent(), cost), recorder
+    return Journal(recorder, evaluate, plan, Silent(), cost, lambda: 1.0), recorder
 
 
 def row(update, loss, learner=1, applied=True):

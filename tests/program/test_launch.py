@@ -21,6 +21,12 @@ ALONE = Launch(None, None, 1)
             (0, 5, 5),
         ),
         ({"PMI_RANK": "1", "PMI_SIZE": "8"}, (1, 8, 8)),
+        (
+            {"SLURM_PROCID": "20", "SLURM_STEP_NUM_TASKS": "40", "SLURM_STEP_TASKS_PER_NODE": "16(x2),8"},
+            (20, 40, 16),
+        ),
+        # A batch script, outside of srun: SLURM_PROCID is 0 whatever a launcher of its own starts.
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "31"}, (None, None, 1)),
         ({"PMI_RANK": "", "PMI_SIZE": "x"}, (None, None, 1)),
     ],
 )
@@ -69,6 +75,8 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path):
         check_output(tmp_path / "no" / "run.h5", force=False)
     with pytest.raises(UserError, match="not the folder"):
         check_output(tmp_path, force=True)
+    with pytest.raises(UserError, match="device"):
+        check_output(Path("/dev/null"), force=True)
     for unwritable in (Path("/proc/run.h5"), tmp_path / ("x" * 300)):
         with pytest.raises(UserError, match="--output must be a file that can be written"):
             check_output(unwritable, force=False)
