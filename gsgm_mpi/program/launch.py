@@ -29,6 +29,7 @@ FINISHED, FAILED, USAGE, STOPPED = 0, 1, 2, 85
 _RANK = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID")
 _SIZE = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 _LOCAL_SIZE = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STEP_TASKS_PER_NODE")
+_REMEDY = "call the mpiexec of the environment that python runs in (or srun --mpi=pmi2, or --mpi=pmix)"
 #: How long the launcher is given to pass on what was printed.
 _PASSING_ON_S = 0.5
 #: Processor seconds to import torch once, measured (docs/performance.md).
@@ -136,10 +137,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = read_command_line(argv, launch) if leader else None
     if launch.rank == 0:
         _print(parsed)
-    # mpi4py warns, on every rank, of a launcher of another library; _wrong_launcher says it once and with the remedy.
-    warnings.filterwarnings("ignore", "suspicious MPI execution environment", RuntimeWarning)
+    import mpi4py
+
+    mpi4py.rc.initialize = False
     from mpi4py import MPI  # before torch, and after the settings above
 
+    hint = _pmix_hint(os.environ, _library(MPI))
+    if hint and launch.rank == 0:
+        complain(hint)
+    # mpi4py warns, on every rank, of a launcher of another library; _wrong_launcher says it once and with the remedy.
+    warnings.filterwarnings("ignore", "suspicious MPI execution environment", RuntimeWarning)
+    MPI.Init_thread(MPI.THREAD_FUNNELED)  # one thread calls MPI; evaluation, in another, does not
     comm = MPI.COMM_WORLD
     try:
         if comm.Get_rank() == 0:
@@ -211,7 +219,9 @@ def _together(
     rank, size = comm.Get_rank(), comm.Get_size()
     if size == 1 and (launch.size or 1) > 1:
         if launch.rank in (0, None):
-            complain(_wrong_launcher(launch.size or 1))
+            from mpi4py import MPI
+
+            complain(_wrong_launcher(_library(MPI), launch.size or 1))
         return USAGE
     setup: Any = None
     code = FINISHED
@@ -234,14 +244,22 @@ def _together(
     return train(comm, config, setup, interrupt, crowded=launch.crowded)
 
 
-def _wrong_launcher(expected: int) -> str:
-    from mpi4py import MPI
+def _library(MPI: Any) -> str:  # noqa: N803 - the module's own name
+    """Name and version of the MPI library in use; may be asked before MPI has started."""
+    return " ".join(MPI.Get_library_version().splitlines()[0].strip("\0").split())
 
-    library = " ".join(MPI.Get_library_version().splitlines()[0].strip("\0").split())
+
+def _pmix_hint(environ: Mapping[str, str], library: str) -> str:
+    """What to tell before an MPICH without PMIx ends the process with a message of its own."""
+    if "PMIX_RANK" in environ and "PMI_RANK" not in environ and "MPICH" in library:
+        return f"note: the launcher speaks PMIx (Open MPI's mpiexec?) to {library}; if that fails, {_REMEDY}"
+    return ""
+
+
+def _wrong_launcher(library: str, expected: int) -> str:
     return (
         f"mpiexec must belong to the MPI library in use ({library}): it started {expected} processes, "
-        "but each is alone; call the mpiexec of the environment that python runs in "
-        "(with srun, add --mpi=pmi2 or --mpi=pmix)"
+        f"but each is alone; {_REMEDY}"
     )
 
 

@@ -48,10 +48,11 @@ def test_a_mistake_under_the_other_mpi_ends_all_ranks(other):
     assert done.stderr.count("--lr must be a number > 0") == 1
 
 
-def test_the_wrong_mpiexec_is_an_error(launcher, other):
+def test_the_wrong_mpiexec_is_named(launcher, other):
     """The other library's mpiexec starts this environment's python."""
     other.python = launcher.python
     done = other.run(3, timeout=60)
-    assert done.returncode == 2
-    assert done.stderr.count("mpiexec must belong to the MPI library in use") == 1
+    assert done.returncode != 0
+    assert done.stderr.count("gsgm_mpi: ") == 1
+    assert "call the mpiexec of the environment that python runs in" in done.stderr
     assert not (launcher.folder / "results.h5").exists()
