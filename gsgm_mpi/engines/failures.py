@@ -48,23 +48,26 @@ def raise_failure(comm: MPI.Intracomm) -> None:
         raise RemoteError(text.decode())
 
 
-def barrier(comm: MPI.Intracomm, world: MPI.Intracomm | None = None, idle: Callable[[], object] = lambda: None) -> None:
-    """Waits for all ranks of ``comm`` asleep.
+def wait(request: MPI.Request, world: MPI.Intracomm, idle: Callable[[], object] = lambda: None) -> None:
+    """Waits asleep for a non-blocking collective.
 
     Args:
-        comm: who waits.
-        world: its rank 0 looks out for failures meanwhile; the default is ``comm``.
+        request: of the collective.
+        world: its rank 0 looks out for failures meanwhile.
         idle: called now and then.
     """
-    world = world or comm
     watching = world.Get_rank() == 0
-    request = comm.Ibarrier()
     patience = Patience()
     while not request.Test():
         if watching:
             raise_failure(world)
         idle()
         patience.pause()
+
+
+def barrier(comm: MPI.Intracomm, world: MPI.Intracomm | None = None) -> None:
+    """Waits asleep for all ranks of ``comm``; rank 0 of ``world`` (default: ``comm``) looks out for failures."""
+    wait(comm.Ibarrier(), world or comm)
 
 
 def broadcast(comm: MPI.Intracomm, value: Any) -> Any:

@@ -1,6 +1,7 @@
 """SVRG's synchronous phase (Algorithms 3 and 4): the snapshot goes out, the full gradient comes back, as collectives.
 
-Each rank first waits for the others at a barrier that sleeps; the collective calls after it, which spin, are short.
+The collectives are the non-blocking ones, waited for asleep: the blocking ones spin, and where ranks share cores that
+keeps others from computing (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from mpi4py import MPI
 
 from gsgm_mpi.engines.exact_mean import Float64, exponent, from_integers, to_integers
-from gsgm_mpi.engines.failures import barrier
+from gsgm_mpi.engines.failures import wait
 from gsgm_mpi.learners import Vector
 
 
@@ -34,12 +35,10 @@ def full_gradient(
         μ, float32, shape (d,), the same bits on every rank and for any number of ranks.
     """
     terms = comm.Get_size() - 1
-    barrier(comm, idle=idle)
-    comm.Bcast(snapshot, root=0)
+    wait(comm.Ibcast(snapshot, root=0), comm, idle)
     mine = np.zeros(snapshot.size) if compute is None else compute(snapshot)
-    barrier(comm, idle=idle)
     e = np.array([exponent(mine)])
-    comm.Allreduce(MPI.IN_PLACE, e, MPI.MAX)
+    wait(comm.Iallreduce(MPI.IN_PLACE, e, MPI.MAX), comm, idle)
     total = to_integers(mine, float(e[0]), terms)
-    comm.Allreduce(MPI.IN_PLACE, total, MPI.SUM)
+    wait(comm.Iallreduce(MPI.IN_PLACE, total, MPI.SUM), comm, idle)
     return from_integers(total, float(e[0]), terms).astype(np.float32)
