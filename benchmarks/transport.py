@@ -89,8 +89,8 @@ def measure(comm: MPI.Intracomm, d: int, seconds: float, patience: Patience) -> 
         journal,
         steps=1,
         variance_reduced=False,
-        budget="handed-out",
         stop_requested=lambda: time.perf_counter() - began > seconds,
+        elapsed=lambda: time.perf_counter() - began,
         patience=patience,
     )
     server.run()
