@@ -93,7 +93,7 @@ class Config:
     epochs: int = _option(60, "epochs (inner epochs under svrg)", *_whole(1), metavar="N")
     inner_epochs: int = _option(5, "svrg: epochs in an outer loop", *_whole(1), metavar="N")
     batch_size: int = _option(32, "samples in a batch", *_whole(1), metavar="N")
-    lr: float = _option(0.005, "learning rate η", "a number > 0", _positive, metavar="X")
+    lr: float = _option(0.002, "learning rate η", "a number > 0", _positive, metavar="X")
     lr_decay: str = _option("", "factor at epochs, e.g. 0.5@50,80", "FACTOR@EPOCH,...", _decay_ok, metavar="F@E,E")
     warmup_epochs: float = _option(
         0.0,
