@@ -22,7 +22,7 @@ _PAUSE_S = 0.05
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-class UnreadableFile(Exception):  # noqa: N818 - a remark about a file
+class UnreadableFileError(Exception):
     """A results file that cannot be used.
 
     Attributes:
@@ -61,12 +61,12 @@ class Results:
         """Returns one data set of a group that was read.
 
         Raises:
-            UnreadableFile: if the file has no such data set.
+            UnreadableFileError: if the file has no such data set.
         """
         try:
             return self.groups[group][name]
         except KeyError:
-            raise UnreadableFile(self.path, f"has no data set /{group}/{name}") from None
+            raise UnreadableFileError(self.path, f"has no data set /{group}/{name}") from None
 
     def option(self, name: str) -> object:
         """Returns one option of the run, or None where the file does not know it."""
@@ -85,7 +85,7 @@ def read(path: str | Path, groups: Sequence[str] = ("epochs",)) -> Results:
         The file's contents; groups of a run that has just begun have no rows.
 
     Raises:
-        UnreadableFile: if the file is missing, damaged, locked or not a results file.
+        UnreadableFileError: if the file is missing, damaged, locked or not a results file.
     """
     path = Path(path)
     for attempt in range(_ATTEMPTS):
@@ -94,12 +94,12 @@ def read(path: str | Path, groups: Sequence[str] = ("epochs",)) -> Results:
         # h5py raises OSError for most troubles, the others for some damaged structures.
         except (OSError, RuntimeError, KeyError) as error:
             if attempt == _ATTEMPTS - 1:
-                raise UnreadableFile(path, _reason(path, error)) from error
+                raise UnreadableFileError(path, _reason(path, error)) from error
             time.sleep(_PAUSE_S)
     raise AssertionError("the last attempt returns or raises")
 
 
-def expand(paths: Sequence[str | Path]) -> tuple[list[Path], list[UnreadableFile]]:
+def expand(paths: Sequence[str | Path]) -> tuple[list[Path], list[UnreadableFileError]]:
     """Replaces each folder by the ``*.h5`` files in it, and keeps each file once, in order.
 
     Hidden files are left out: they are another program's half-written ones.
@@ -114,7 +114,7 @@ def expand(paths: Sequence[str | Path]) -> tuple[list[Path], list[UnreadableFile
         if path.is_dir():
             found = sorted(file for file in path.glob("*.h5") if not file.name.startswith("."))
             if not found:
-                errors.append(UnreadableFile(path, "the folder holds no *.h5 file"))
+                errors.append(UnreadableFileError(path, "the folder holds no *.h5 file"))
         for file in found:
             files.setdefault(file.resolve(), file)
     return list(files.values()), errors
@@ -135,7 +135,7 @@ def _read_once(path: Path, groups: Sequence[str]) -> Results:
 def _group(path: Path, file: h5py.File, name: str) -> h5py.Group:
     group = file.get(name)
     if not isinstance(group, h5py.Group):
-        raise UnreadableFile(path, f"has no group /{name}: not a results file of a run")
+        raise UnreadableFileError(path, f"has no group /{name}: not a results file of a run")
     return group
 
 
@@ -143,9 +143,9 @@ def _config(path: Path, provenance: Mapping[str, object]) -> Mapping[str, object
     try:
         config = json.loads(str(provenance.get("config", "{}")))
     except json.JSONDecodeError as error:
-        raise UnreadableFile(path, f"/provenance/config is not JSON ({error})") from error
+        raise UnreadableFileError(path, f"/provenance/config is not JSON ({error})") from error
     if not isinstance(config, dict):
-        raise UnreadableFile(path, "/provenance/config is not a JSON object")
+        raise UnreadableFileError(path, "/provenance/config is not a JSON object")
     return config
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import _spread
 import numpy as np
-from _results import Results, UnreadableFile
+from _results import Results, UnreadableFileError
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ def measure(results: Results, window: int) -> Run:
         window: epochs of the running sigma.
 
     Raises:
-        UnreadableFile: if the file's epochs have no test accuracies.
+        UnreadableFileError: if the file's epochs have no test accuracies.
     """
     epoch = results.column("epochs", "epoch")
     accuracy = results.column("epochs", "test_accuracy")
     if accuracy.ndim != 1 or accuracy.shape != epoch.shape or accuracy.dtype.kind != "f":
-        raise UnreadableFile(results.path, "/epochs/test_accuracy is not one number an epoch")
+        raise UnreadableFileError(results.path, "/epochs/test_accuracy is not one number an epoch")
     accuracy = np.where(np.isfinite(accuracy), accuracy, np.nan).astype(np.float64)
     peak = int(np.nanargmax(accuracy)) if np.isfinite(accuracy).any() else None
     return Run(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from _results import UnreadableFile
+from _results import UnreadableFileError
 from _stability_measure import Comparison, Run
 
 _RUN_HEADER = (
@@ -65,7 +65,7 @@ def write_notes(runs: Sequence[Run], stream: TextIO) -> None:
 def write_json(
     runs: Sequence[Run],
     pairs: Sequence[Comparison],
-    unreadable: Sequence[UnreadableFile],
+    unreadable: Sequence[UnreadableFileError],
     window: int,
 ) -> None:
     """Prints one JSON object; accuracies and sigmas are fractions, undefined figures null."""

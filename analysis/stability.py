@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import _stability_report as report
-from _results import UnreadableFile, expand, read
+from _results import UnreadableFileError, expand, read
 from _stability_measure import Run, compare, measure
 
 _EPILOG = """\
@@ -115,13 +115,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _load(paths: Sequence[str], window: int) -> tuple[list[Run], list[UnreadableFile]]:
+def _load(paths: Sequence[str], window: int) -> tuple[list[Run], list[UnreadableFileError]]:
     files, unreadable = expand(paths)
     runs = []
     for file in files:
         try:
             runs.append(measure(read(file), window))
-        except UnreadableFile as error:
+        except UnreadableFileError as error:
             unreadable.append(error)
     return runs, unreadable
 

@@ -15,17 +15,17 @@ from gsgm_mpi.program.launch import Launch, tune
 LAUNCH = Launch.read(os.environ)
 tune(os.environ)  # before numpy is imported, as the program does it
 
-import numpy as np  # noqa: E402
-from mpi4py import MPI  # noqa: E402
+import numpy as np
+from mpi4py import MPI
 
-from gsgm_mpi.engines.conductor import Conductor, UpdateRow  # noqa: E402
-from gsgm_mpi.engines.failures import barrier  # noqa: E402
-from gsgm_mpi.engines.learner import Learner  # noqa: E402
-from gsgm_mpi.engines.patience import Patience  # noqa: E402
-from gsgm_mpi.engines.server import Server  # noqa: E402
-from gsgm_mpi.learners import Vector  # noqa: E402
-from gsgm_mpi.methods import METHODS  # noqa: E402
-from gsgm_mpi.plan import Plan  # noqa: E402
+from gsgm_mpi.engines.conductor import Conductor, UpdateRow
+from gsgm_mpi.engines.failures import barrier
+from gsgm_mpi.engines.learner import Learner
+from gsgm_mpi.engines.patience import Patience
+from gsgm_mpi.engines.server import Server
+from gsgm_mpi.learners import Vector
+from gsgm_mpi.methods import METHODS
+from gsgm_mpi.plan import Plan
 
 METHOD = METHODS["gsgm"]
 #: Lengths of the weights: the default model (mlp on digits), mnistnet, and a large one.

@@ -17,9 +17,7 @@ from gsgm_mpi.data.catalog import DataSpec, Facts
 from gsgm_mpi.data.source import Part, Source, UnusableError, fingerprint
 from gsgm_mpi.errors import UserError
 
-_SUFFIXES = frozenset(
-    ".bmp .gif .jpeg .jpg .pgm .png .pnm .ppm .tif .tiff .webp".split()  # noqa: SIM905
-)
+_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"})
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"})
 _CHUNK_PIXELS = 2**22

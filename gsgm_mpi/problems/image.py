@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from torch import nn
 
+from gsgm_mpi.data import Images
 from gsgm_mpi.errors import UserError, bad_option
 from gsgm_mpi.problems.augment import flip_and_crop
 from gsgm_mpi.problems.batches import Shard
@@ -24,18 +24,6 @@ from gsgm_mpi.streams import Purpose, stream, torch_seed
 _FULL_GRADIENT_BATCH = 256
 
 MEMORY_FORMATS = ("auto", "channels_last", "contiguous")
-
-
-class ImageData(Protocol):
-    """What is read of ``gsgm_mpi.data.images.Images``; see there."""
-
-    train_x: np.ndarray
-    train_y: np.ndarray
-    test_x: np.ndarray
-    test_y: np.ndarray
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 class ImageProblem:
@@ -72,7 +60,7 @@ class ImageProblem:
 
     def __init__(
         self,
-        images: ImageData,
+        images: Images,
         shards: Sequence[np.ndarray],
         model: str,
         *,

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import stability
-from _results import UnreadableFile, read
+from _results import UnreadableFileError, read
 
 LINE = [0.2, 0.4, 0.6, 0.8]
 
@@ -123,7 +123,7 @@ def test_a_locked_file_is_named(write_run, monkeypatch):
     monkeypatch.delenv("HDF5_USE_FILE_LOCKING", raising=False)
     with path.open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(UnreadableFile, match=r"a\.h5: locked by another program"):
+        with pytest.raises(UnreadableFileError, match=r"a\.h5: locked by another program"):
             read(path)
 
 
