@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gsgm_mpi.errors import bad_option
+from gsgm_mpi.state import Stateful
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Plan:
         return float(lr)
 
 
-class Budget:
+class Budget(Stateful):
     """Gradients still to be handed out in this loop.
 
     One common pot by default: whoever asks is served while it lasts, so all learners end together and none computes in
@@ -150,6 +151,7 @@ class Budget:
     def __init__(self, total: int, allotments: Sequence[int] | None = None) -> None:
         self._left = total
         self._own = None if allotments is None else dict(enumerate(allotments, start=1))
+        self._closed = False
 
     def left(self, k: int | None = None) -> int:
         """Gradients left, for learner k or (None) for all."""
@@ -164,7 +166,9 @@ class Budget:
         return n
 
     def give_back(self, k: int, n: int) -> None:
-        """Returns the gradients of a lost hand-out."""
+        """Returns the gradients of a lost hand-out; to a closed budget nothing returns."""
+        if self._closed:
+            return
         self._left += n
         if self._own is not None:
             self._own[k] += n
@@ -172,6 +176,7 @@ class Budget:
     def close(self) -> None:
         """No more hand-outs: the run is being stopped."""
         self._left = 0
+        self._closed = True
 
 
 def make_budget(plan: Plan, loop: int) -> Budget:

@@ -23,6 +23,8 @@ class Purpose(IntEnum):
     SYNTHETIC = 7  #: synthetic data sets
     STATISTICS = 8  #: the sample from which running statistics are recomputed
     PARTICIPATION = 9  #: the learners chosen for round i
+    DURATIONS = 10  #: how long learner k's step i takes
+    SPEEDS = 11  #: how fast learner k is
 
 
 def stream(seed: int, purpose: Purpose, k: int = 0, i: int = 0) -> np.random.Generator:

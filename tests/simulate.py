@@ -10,7 +10,7 @@ import numpy as np
 
 from gsgm_mpi.engines.conductor import Conductor, HandOut, Report, UpdateRow
 from gsgm_mpi.learners import Plain, Rule
-from gsgm_mpi.plan import Plan, make_budget
+from gsgm_mpi.plan import Plan
 
 
 @dataclass
@@ -53,7 +53,7 @@ def simulate(
 
     def receive(hand_outs):
         for hand_out in hand_outs:
-            if hand_out.weights is not None:
+            if hand_out.fresh:
                 # As the wire does: what the method changes afterwards must not be seen by the learner.
                 latest[hand_out.k] = hand_out.weights.copy()
             at_work[hand_out.k].append((hand_out, latest[hand_out.k]))
@@ -75,7 +75,7 @@ def simulate(
 
     for loop in range(plan.loops):
         before_loop(method.w.copy())
-        receive(conductor.begin_loop(make_budget(plan, loop)))
+        receive(conductor.begin_loop(loop))
         while not conductor.loop_done:
             k = order([k for k, queue in at_work.items() if queue])
             message, norms = work(*at_work[k].popleft())

@@ -13,34 +13,32 @@ and passes the time in; the conductor answers with hand-outs, in the order in wh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from gsgm_mpi.engines.ledger import Ledger, Report, Work
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.methods import About, Drop, Event, Method, Reply, Use
-from gsgm_mpi.plan import Budget, Plan
+from gsgm_mpi.plan import Budget, Plan, make_budget
+
+__all__ = ["Conductor", "HandOut", "Observer", "Report", "UpdateRow"]
 
 
 class HandOut(NamedTuple):
-    """Work for learner k: n gradients from its step ``step`` on, at ``weights`` (None: at those it has)."""
+    """Work for learner k: n gradients from its step ``step`` on.
+
+    Not ``fresh``: at the weights that it has already. ``number`` counts the hand-outs of the run.
+    """
 
     k: int
     step: int
     n: int
     lr: float
-    weights: Vector | None
-
-
-class Report(NamedTuple):
-    """What a learner says with its message."""
-
-    losses: tuple[float, ...]
-    grad_norms: tuple[float, ...]
-    compute_s: float
-    arrival_s: float
+    weights: Vector
+    fresh: bool
+    number: int
 
 
 class UpdateRow(NamedTuple):
@@ -71,18 +69,6 @@ class Observer(Protocol):
         """An epoch is complete; ``w`` is valid only during the call."""
 
 
-@dataclass
-class _Work:
-    """One hand-out on its way, then its message until it is used."""
-
-    step: int
-    n: int
-    lr: float
-    version: int
-    weights: Vector
-    report: Report | None = None
-
-
 class Conductor:
     """The bookkeeping of one run.
 
@@ -98,17 +84,18 @@ class Conductor:
         self.plan = plan
         #: Gradients used or dropped so far.
         self.update = 0
+        #: Epochs reported so far.
+        self.epochs = 0
         #: Some gradient or loss was not finite.
         self.diverged = False
+        #: The loop, from 0, that runs or is to run next.
+        self.loop = 0
         self._steps = steps
         self._observer = observer
         self._budget = Budget(0)
-        self._epochs_seen = 0
-        self._next_step = dict.fromkeys(method.learners, 0)
-        self._flying: dict[int, deque[_Work]] = {k: deque() for k in method.learners}
-        self._held: dict[int, deque[_Work]] = {k: deque() for k in method.learners}
-        self._last: dict[int, _Work] = {}
+        self._ledger = Ledger(method.learners)
         self._present: set[int] = set()
+        self._away: set[int] = set()
         self._refused: dict[int, None] = {}  # an ordered set
         self._shared: tuple[int, Vector] | None = None
         self._now = 0.0
@@ -116,33 +103,87 @@ class Conductor:
     @property
     def in_flight(self) -> int:
         """Hand-outs whose message has not come."""
-        return sum(map(len, self._flying.values()))
+        return self._ledger.in_flight
 
     @property
     def loop_done(self) -> bool:
-        """Every learner of this loop has left."""
-        return not self._present
+        """Every learner of this loop has left, and none that is away has work left to do."""
+        return not self._present and not any(self._budget.left(k) for k in self._away)
 
-    def begin_loop(self, budget: Budget) -> Iterator[HandOut]:
+    def begin_loop(self, loop: int) -> Iterator[HandOut]:
         """Starts all learners; the iterator must be run to its end, as that of :meth:`message`."""
         assert self.loop_done
         assert not self.in_flight
-        self._budget = budget
+        self.loop = loop
+        self._budget = make_budget(self.plan, loop)
         self._present = set(self.method.learners)
+        self._away = set()
         yield from self._run(self.method.start())
 
     def message(self, k: int, g: Vector, report: Report, now: float) -> Iterator[HandOut]:
         """Learner k's oldest hand-out has come back as ``g``, shape (d,), at ``now`` seconds."""
         self._now = now
-        work = self._flying[k].popleft()
-        assert len(report.losses) == work.n
-        work.report = report
-        self._held[k].append(work)
+        work = self._ledger.arrive(k, report)
         yield from self._run(self.method.on_gradient(k, g, About(work.n, report.compute_s)))
+
+    def leave(self, k: int, now: float) -> Iterator[HandOut]:
+        """Learner k is away from now on: what it has on its way is lost and returns to the budget."""
+        assert k not in self._away
+        self._now = now
+        self._away.add(k)
+        if k in self._present:
+            self._budget.give_back(k, self._ledger.lose(k))
+            self._present.discard(k)
+            self._refused.pop(k, None)
+            yield from self._run(self.method.on_leave(k))
+
+    def join(self, k: int, now: float) -> Iterator[HandOut]:
+        """Learner k is back."""
+        self._now = now
+        self._away.discard(k)
+        if self._budget.left(k):
+            self._present.add(k)
+            yield from self._run(self.method.on_join(k))
 
     def stop(self) -> None:
         """No more work is handed out; what is in flight still comes in and is used."""
         self._budget.close()
+
+    def step_of(self, k: int) -> int | None:
+        """Learner k's own step number of the first gradient of its oldest hand-out on its way; None: there is none."""
+        flying = self._ledger.flying[k]
+        return flying[0].step if flying else None
+
+    def outstanding(self) -> list[HandOut]:
+        """What is on its way, in the order in which it was handed out."""
+        return [_hand_out(work) for work in self._ledger.outstanding()]
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides the future, the method's state included: a flat dict of arrays and numbers."""
+        own = {
+            "update": self.update,
+            "epochs": self.epochs,
+            "diverged": self.diverged,
+            "loop": self.loop,
+            "now": self._now,
+            **{name: np.array(list(ks), dtype=np.int64) for name, ks in self._sets().items()},
+        }
+        parts = {"method": self.method, "budget": self._budget, "ledger": self._ledger}
+        return own | {f"{part}.{name}": x for part, owner in parts.items() for name, x in owner.state().items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up a state that :meth:`state` gave."""
+        self.update, self.epochs, self.loop = (int(state[name]) for name in ("update", "epochs", "loop"))
+        self.diverged, self._now = bool(state["diverged"]), float(state["now"])
+        self._present, self._away = set(state["present"].tolist()), set(state["away"].tolist())
+        self._refused = dict.fromkeys(state["refused"].tolist())
+        self._budget = make_budget(self.plan, self.loop)
+        for part, owner in {"method": self.method, "budget": self._budget, "ledger": self._ledger}.items():
+            prefix = f"{part}."
+            owner.restore({key.removeprefix(prefix): x for key, x in state.items() if key.startswith(prefix)})
+
+    def _sets(self) -> dict[str, Any]:
+        return {"present": sorted(self._present), "away": sorted(self._away), "refused": self._refused}
 
     def _run(self, first: Iterator[Event]) -> Iterator[HandOut]:
         """Runs iterators from a queue, not recursively: a departure may set off the next."""
@@ -156,14 +197,16 @@ class Conductor:
                     case Drop(k):
                         self._account(k, applied=False)
                     case Reply(k, fresh):
-                        hand_out = self._hand_out(k, fresh=fresh)
-                        if hand_out is None:
+                        work = self._grant(k, fresh=fresh)
+                        if work is None:
                             self._refused[k] = None
                         else:
-                            yield hand_out
+                            yield _hand_out(work)
             self._report_epochs()
             if not waiting:
                 waiting.extend(self.method.on_leave(k) for k in self._take_leavers())
+            if not waiting and not self.in_flight and not self._present:
+                waiting.extend(self.method.on_join(k) for k in self._take_returners())
         if self._present and not self.in_flight:
             raise AssertionError(
                 f"method {self.method.name}: nothing is in flight although {self._budget.left()} gradients are "
@@ -172,7 +215,7 @@ class Conductor:
 
     def _take_leavers(self) -> list[int]:
         """Refused learners with nothing in flight or held; with the budget spent and nothing in flight, everyone."""
-        leaving = [k for k in self._refused if k in self._present and not self._flying[k] and not self._held[k]]
+        leaving = [k for k in self._refused if k in self._present and self._ledger.idle(k)]
         if not leaving and not self.in_flight and self._budget.left() == 0:
             leaving = sorted(self._present)
         for k in leaving:
@@ -180,21 +223,20 @@ class Conductor:
             self._present.discard(k)
         return leaving
 
-    def _hand_out(self, k: int, *, fresh: bool) -> HandOut | None:
+    def _take_returners(self) -> list[int]:
+        """Learners that had been refused, where gradients that another one lost are left to be done."""
+        back = [k for k in self.method.learners if k not in self._away and self._budget.left(k)]
+        self._present.update(back)
+        return back
+
+    def _grant(self, k: int, *, fresh: bool) -> Work | None:
         n = self._budget.take(k, self._steps(k))
         if n == 0:
             return None
-        step = self._next_step[k]
         # Where learners average among themselves the rate follows their own steps: it must not depend on who is ahead.
-        lr = self.plan.lr_at(step * self.plan.learners if self.method.collective else self.update)
-        if fresh:
-            work = _Work(step, n, lr, self.method.version, self._copy_for(k))
-        else:
-            work = _Work(step, n, lr, self._last[k].version, self._last[k].weights)
-        self._next_step[k] += n
-        self._last[k] = work
-        self._flying[k].append(work)
-        return HandOut(k, step, n, lr, work.weights if fresh else None)
+        own_updates = self._ledger.next_step[k] * self.plan.learners
+        lr = self.plan.lr_at(own_updates if self.method.collective else self.update)
+        return self._ledger.hand_out(k, n, lr, self.method.version, self._copy_for(k) if fresh else None)
 
     def _copy_for(self, k: int) -> Vector:
         w = self.method.weights_for(k)
@@ -205,7 +247,7 @@ class Conductor:
         return self._shared[1]
 
     def _account(self, k: int, *, applied: bool) -> None:
-        work = self._held[k].popleft()
+        work = self._ledger.held[k].popleft()
         report = work.report
         assert report is not None
         method = self.method
@@ -236,13 +278,22 @@ class Conductor:
             )
         if not np.isfinite(report.losses + report.grad_norms).all():
             self.diverged = True
+        if self.diverged and not self.method.collective:
             self.stop()
 
     def _report_epochs(self) -> None:
+        if not self.method.settled:
+            return
+        if self.diverged and self.method.in_step:
+            self.stop()
         complete = self.plan.epochs_complete(self.update)
-        while self._epochs_seen < complete:
-            self._epochs_seen += 1
-            self._observer.on_epoch(self._epochs_seen, self.update, self.method.w)
+        while self.epochs < complete:
+            self.epochs += 1
+            self._observer.on_epoch(self.epochs, self.update, self.method.w)
+
+
+def _hand_out(work: Work) -> HandOut:
+    return HandOut(work.k, work.step, work.n, work.lr, work.weights, work.fresh, work.number)
 
 
 def _gap(now: Vector, sent: Vector) -> float:

@@ -14,7 +14,6 @@ from gsgm_mpi.engines.failures import raise_failure
 from gsgm_mpi.engines.full_gradient import full_gradient
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.wire import Message, Order, Tag
-from gsgm_mpi.plan import Budget, make_budget
 
 
 class Journal(Protocol):
@@ -94,16 +93,16 @@ class Server:
                 self._full_gradient()
             if self._stopping():
                 break
-            self._train(make_budget(plan, loop))
+            self._train(loop)
             if self._conductor.diverged:
                 break
         for k in self._learners:
             self._order(k, Order.STOP)
         MPI.Request.Waitall([request for request, _ in self._sends])
 
-    def _train(self, budget: Budget) -> None:
+    def _train(self, loop: int) -> None:
         conductor = self._conductor
-        self._send(conductor.begin_loop(budget))
+        self._send(conductor.begin_loop(loop))
         while not conductor.loop_done:
             if self._stopping():
                 conductor.stop()
@@ -140,9 +139,9 @@ class Server:
 
     def _send(self, hand_outs: Iterable[HandOut]) -> None:
         for hand_out in hand_outs:
-            kind = Order.AGAIN if hand_out.weights is None else Order.WORK
+            kind = Order.WORK if hand_out.fresh else Order.AGAIN
             self._order(hand_out.k, kind, hand_out.step, hand_out.n, hand_out.lr)
-            if hand_out.weights is not None:
+            if hand_out.fresh:
                 self._isend(hand_out.weights, hand_out.k, Tag.WEIGHTS)
                 self._journal.on_sent(hand_out.weights.nbytes)
 

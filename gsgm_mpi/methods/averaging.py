@@ -80,6 +80,8 @@ class Averaging(Method):
         #: Averages that each group has been through.
         self._rounds = dict.fromkeys(range(len(self.schedule.groups)), 0)
         self._working: set[int] = set()
+        #: In the midst of an average's rows.
+        self._averaging = False
         #: What has arrived and waits for the others.
         self._held: dict[int, Vector] = {}
 
@@ -123,6 +125,16 @@ class Averaging(Method):
     def weights_for(self, k: int) -> Vector:
         return self._x[k]
 
+    @property
+    def settled(self) -> bool:
+        # A round is over where all groups have been through as many averages.
+        groups = [j for j in self._rounds if self._present(j)]
+        return not self._averaging and len({self._rounds[j] for j in groups}) <= 1
+
+    @property
+    def in_step(self) -> bool:
+        return self.settled and all(x is self.w for x in self._x.values())
+
     def _present(self, group: int) -> list[int]:
         return [k for k in self.schedule.groups[group] if k in self._working or k in self._held]
 
@@ -140,15 +152,16 @@ class Averaging(Method):
     def _average(self, groups: list[int]) -> Iterator[Event]:
         together = sorted(k for k in self._held if any(k in self.schedule.groups[j] for j in groups))
         x = weighted_mean([self._held[k] for k in together], [self.share[k - 1] for k in together])
+        self._averaging = True
         for k in together:
             yield Use(k)
             if k == together[0]:
-                # Before the other rows: an epoch that one of them completes is evaluated after this average.
                 self._x |= dict.fromkeys(together, x)
                 same = all(own is x for own in self._x.values())
                 self.w = x if same else weighted_mean(list(self._x.values()), self.share)
                 self.version += 1
             del self._held[k]
+        self._averaging = False
         for j in groups:
             self._rounds[j] += 1
         self._working |= set(together)

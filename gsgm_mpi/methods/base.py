@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 from gsgm_mpi.learners import Plain, Rule, Vector
-from gsgm_mpi.methods.state import Stateful
+from gsgm_mpi.state import Stateful
 from gsgm_mpi.options import OptionSpec, options_of
 
 
@@ -138,6 +138,16 @@ class Method(Stateful, ABC):
     def weights_for(self, k: int) -> Vector:
         """What learner k is sent now, shape (d,)."""
         return self.w
+
+    @property
+    def settled(self) -> bool:
+        """Whether :attr:`w` may be evaluated; not, say, in the midst of a round of averages."""
+        return True
+
+    @property
+    def in_step(self) -> bool:
+        """Whether all learners have the same weights: where they average among themselves, they can stop only then."""
+        return True
 
     @classmethod
     def factors(cls) -> tuple[type, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gsgm_mpi.learners import Vector
-from gsgm_mpi.methods.state import Stateful
+from gsgm_mpi.state import Stateful
 
 
 class GradientTable(Stateful):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from gsgm_mpi.methods.state import Stateful
+from gsgm_mpi.state import Stateful
 
 
 class Thing(Stateful):

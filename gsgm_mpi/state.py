@@ -1,4 +1,4 @@
-"""The state of a method as a flat dict of arrays and Python numbers, and back.
+"""The state of an object as a flat dict of arrays and Python numbers, and back.
 
 Every attribute that can change is packed, so no method can forget one. Constants are recognised by their types (tuples,
 texts, None), work space by its name, which begins with ``_scratch``. What an attribute is after construction says how
