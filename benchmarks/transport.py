@@ -18,6 +18,7 @@ tune(os.environ)  # before numpy is imported, as the program does it
 import numpy as np
 from mpi4py import MPI
 
+from gsgm_mpi.engines.clock import Happening
 from gsgm_mpi.engines.conductor import Conductor, UpdateRow
 from gsgm_mpi.engines.failures import barrier
 from gsgm_mpi.engines.learner import Learner
@@ -45,7 +46,7 @@ class Constant:
 
 
 class Silence:
-    """A journal and an observer that keep nothing."""
+    """A journal, an observer and a saver that keep nothing."""
 
     def on_update(self, row: UpdateRow) -> None:
         """A row goes nowhere."""
@@ -53,17 +54,18 @@ class Silence:
     def on_epoch(self, epoch: int, update: int, w: Vector) -> None:
         """Nothing is evaluated."""
 
-    def on_message(self, k: int, compute_s: float, wait_s: float, fingerprint: int) -> None:
-        """Waits are not added up."""
-
-    def on_stop(self) -> None:
-        """Every measurement ends by a stop."""
+    def on_event(self, happening: Happening, step: int = 0, fingerprint: int = 0) -> None:
+        """Events are not kept."""
 
     def on_sent(self, payload_bytes: int) -> None:
         """Bytes are not counted."""
 
-    def on_full_gradient(self) -> None:
-        """There is no such phase."""
+    def due(self, epochs: int) -> bool:
+        """Nothing is saved."""
+        return False
+
+    def save(self) -> None:
+        """Nothing is saved."""
 
     def tick(self) -> bool:
         """Nothing waits to be done."""
@@ -86,6 +88,7 @@ def measure(comm: MPI.Intracomm, d: int, seconds: float, patience: Patience) -> 
     server = Server(
         comm,
         conductor,
+        journal,
         journal,
         steps=1,
         variance_reduced=False,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from gsgm_mpi import __version__
-from gsgm_mpi.config import Spec, general_specs
-from gsgm_mpi.errors import UserError
+from gsgm_mpi.config import NO_PART_OF_A_RUN, Spec, general_specs
+from gsgm_mpi.errors import UserError, bad_option
 from gsgm_mpi.methods import METHODS, Method
 from gsgm_mpi.resolve import Resolved, choose, foreign_option, preset_path, read_toml, resolve
 
@@ -33,11 +33,43 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}{hint}; see python -m gsgm_mpi --help")
 
 
-def parse(argv: Sequence[str]) -> tuple[Resolved, bool]:
+class Command(NamedTuple):
+    """What the command line asks for."""
+
+    resolved: Resolved
+    #: Only ``--show-config``.
+    only_show: bool
+    #: A recorded run to be proved instead of a new one, and the update to stop at.
+    replay: str | None = None
+    until: int | None = None
+    #: Whether ``--output`` is written.
+    writes: bool = True
+
+
+def _no_records(path: str, option: str) -> Mapping[str, Any]:
+    raise UserError(f"{option} cannot be read here: {path}")
+
+
+#: What may be said of a replay: where things lie, not what the run was.
+_OF_A_REPLAY = ("data_dir", "cache_dir", "download", "output", "force", "report_every")
+_FROM_THE_RECORD = ("data_dir", "cache_dir")
+#: What a run under ``--durations-from`` has from the recorded one unless it says otherwise.
+_OF_A_RECORDED_CLUSTER = (
+    "algo", "dataset", "data_dir", "cache_dir", "validation", "partition", "model", "epochs", "inner_epochs",
+    "batch_size", "lr_decay", "warmup_epochs", "weight_decay", "weighting", "budget", "augment", "seed", "device",
+    "memory_format", "threads", "learners",
+)  # fmt: skip
+
+
+def parse(argv: Sequence[str], recorded: Callable[[str, str], Mapping[str, Any]] = _no_records) -> Command:
     """Reads the command line.
 
+    Args:
+        argv: without the program's name.
+        recorded: a results file and the option that names it to the options of the run recorded there.
+
     Returns:
-        The configuration, and whether only ``--show-config`` was asked for.
+        What is asked for.
 
     Raises:
         UserError: any mistake.
@@ -48,11 +80,37 @@ def parse(argv: Sequence[str]) -> tuple[Resolved, bool]:
     general = general_specs()
     for name in ("method", "gate", "local_momentum"):
         _add(first, name, *general[name])
-    early, _ = first.parse_known_args([a for a in argv if a not in ("-h", "--help")])
-    method = choose(_early(vars(early))).method
+    early = vars(first.parse_known_args([a for a in argv if a not in ("-h", "--help")])[0])
+    if "replay" in early:
+        return _parse_replay(argv, early, recorded)
+    method = choose(_early(early)).method
     known = vars(_parser(method).parse_args(argv))
-    sources = {name: known.pop(name, None) for name in ("preset", "config", "show_config")}
-    return resolve(known, sources["preset"], sources["config"]), bool(sources["show_config"])
+    sources = {name: known.pop(name, None) for name in ("preset", "config", "show_config", "until")}
+    if sources["until"] is not None:
+        raise UserError("--until has a meaning only with --replay FILE; leave it out")
+    base: dict[str, Any] = {}
+    if known.get("durations_from"):
+        found = recorded(known["durations_from"], "--durations-from")
+        base = {name: found[name] for name in _OF_A_RECORDED_CLUSTER if name in found}
+    resolved = resolve(known, sources["preset"], sources["config"], base)
+    return Command(resolved, bool(sources["show_config"]))
+
+
+def _parse_replay(
+    argv: Sequence[str], early: Mapping[str, Any], recorded: Callable[[str, str], Mapping[str, Any]]
+) -> Command:
+    config = dict(recorded(early["replay"], "--replay"))
+    known = vars(_parser(choose(config).method).parse_args(argv))
+    file, until = known.pop("replay"), known.pop("until", None)
+    only_show = bool(known.pop("show_config", False))
+    for name in known:
+        if name not in _OF_A_REPLAY:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(f"{flag} cannot be given with --replay, which repeats the run as it was; leave it out")
+    if until is not None and not (isinstance(until, int) and until >= 1):
+        raise bad_option("--until", until, "a whole number >= 1")
+    kept = {name: value for name, value in config.items() if name not in NO_PART_OF_A_RUN or name in _FROM_THE_RECORD}
+    return Command(resolve(kept | known, None, None), only_show, file, until, writes="output" in known)
 
 
 def _early(flags: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +131,10 @@ class _ListMethods(argparse.Action):
         parser.exit()
 
 
+def _whole(given: str) -> int | str:
+    return int(given) if given.isdecimal() else given
+
+
 def list_methods() -> str:
     """A line for each method: what it is, where from, what it costs, what it equals in special cases."""
     head = ("method", "what it does", "paper", "wire", "server", "reduces to")
@@ -88,6 +150,8 @@ def list_methods() -> str:
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--replay", metavar="FILE", help="recompute a recorded run and prove that it is the same")
+    parser.add_argument("--until", metavar="N", type=_whole, help="with --replay: stop after update N")
     parser.add_argument("--preset", metavar="NAME", help="paper-mnistnet, paper-lenet or paper-convnet")
     parser.add_argument("--config", metavar="FILE", help="options as TOML; flags win over it")
     parser.add_argument(

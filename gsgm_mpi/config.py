@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, get_type_hints
 
+from gsgm_mpi.durations import check_speeds, parse_model, parse_slow
 from gsgm_mpi.methods import GATES, Method, compose
+from gsgm_mpi.network import parse_outages
 from gsgm_mpi.plan import Decay
 
 
@@ -51,9 +53,41 @@ def _positive(v: float) -> bool:
     return 0 < v < math.inf
 
 
+def _not_negative(v: float) -> bool:
+    return 0 <= v < math.inf
+
+
+# These raise errors of their own, which say more.
+
+
 def _decay_ok(text: str) -> bool:
     Decay.parse(text)
     return True
+
+
+def _durations_ok(text: str | None) -> bool:
+    return text is None or bool(parse_model(text))
+
+
+def _speeds_ok(text: str) -> bool:
+    check_speeds(text)
+    return True
+
+
+def _slow_ok(text: str) -> bool:
+    parse_slow(text)
+    return True
+
+
+def _outages_ok(text: str) -> bool:
+    parse_outages(text)
+    return True
+
+
+#: Options that say how a run is kept and where its data lies, not what it is.
+NO_PART_OF_A_RUN = frozenset(
+    ("data_dir", "cache_dir", "download", "output", "force", "checkpoint_every", "resume", "report_every")
+)
 
 
 @dataclass(frozen=True)
@@ -106,14 +140,14 @@ class Config:
         0.0,
         "epochs over which the rate rises from η/K to η",
         "a number >= 0",
-        lambda v: 0 <= v < math.inf,
+        _not_negative,
         metavar="N",
     )
     weight_decay: float = _option(
         0.0,
         "weight decay, part of every gradient",
         "a number >= 0",
-        lambda v: 0 <= v < math.inf,
+        _not_negative,
         metavar="X",
     )
     weighting: str = _choice(
@@ -137,8 +171,67 @@ class Config:
         "auto", "layout of images in memory; part of a run's identity", "auto", "channels_last", "contiguous"
     )
     threads: int = _option(1, "threads of each rank", *_whole(1), metavar="N")
+    learners: int | None = _option(
+        None,
+        "K (default: one rank less than there are); under --clock virtual any number on any number of ranks",
+        "a whole number >= 1",
+        lambda v: v is None or v >= 1,
+        metavar="K",
+    )
+    clock: str | None = _option(
+        None,
+        "wall: a learner a rank; virtual: modelled durations, the same bits on any number of ranks (default: wall, "
+        "without mpiexec virtual)",
+        "one of wall, virtual",
+        lambda v: v in (None, "wall", "virtual"),
+        choices=("wall", "virtual"),
+    )
+    durations: str | None = _option(
+        None,
+        "how long a gradient takes: constant, lognormal:S or gamma:SHAPE (virtual: lognormal:0.1 by default); real "
+        "learners wait until as long has passed",
+        "constant, lognormal:S with S >= 0, or gamma:SHAPE with SHAPE > 0",
+        _durations_ok,
+        metavar="MODEL",
+    )
+    gradient_time: float = _option(
+        0.01, "seconds of a gradient in the middle, for --durations", "a number > 0", _positive, metavar="S"
+    )
+    durations_from: str | None = _text(
+        None, "virtual: durations of a recorded run, whose data, seed and learners are the defaults then", "FILE"
+    )
+    speeds: str = _option(
+        "",
+        "of the learners: one number for each, spread:FACTOR from first to last, lognormal:S or gamma:SHAPE",
+        "one number > 0 a learner (1,1,0.5), spread:FACTOR with FACTOR >= 1, lognormal:S or gamma:SHAPE",
+        _speeds_ok,
+        metavar="LIST",
+    )
+    slow: str = _option(
+        "", "stragglers: 3:5 makes learner 3 take 5 times as long", "LEARNER:FACTOR,...", _slow_ok, metavar="K:F,..."
+    )
+    latency: float = _option(
+        0.0, "virtual: seconds that a message takes one way", "a number >= 0", _not_negative, metavar="S"
+    )
+    bandwidth: float = _option(
+        0.0, "virtual: bytes a second of each learner's link; 0: no limit", "a number >= 0", _not_negative, metavar="B"
+    )
+    server_time: float = _option(
+        0.0, "virtual: seconds of the server for each message", "a number >= 0", _not_negative, metavar="S"
+    )
+    outages: str = _option(
+        "",
+        "virtual: 3:10-20 has learner 3 away from 10 s to 20 s",
+        "LEARNER:FROM-TO,...",
+        _outages_ok,
+        metavar="K:T-T,...",
+    )
     output: str = _text("results.h5", "the results file", "FILE")
     force: bool = _switch("overwrite the results file")
+    checkpoint_every: int = _option(
+        0, "epochs from one checkpoint to the next; 0: only when stopped by a signal", *_whole(0), metavar="N"
+    )
+    resume: bool = _switch("go on from the newest checkpoint of --output; from the start where there is none")
     report_every: float = _option(5.0, "seconds between progress lines", "a number > 0", _positive, metavar="S")
     #: The method's own options, by name.
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -1,13 +1,12 @@
 """How long learners take for their gradients: models of it, uneven speeds, stragglers. Pure.
 
-Symbols: t mean time of a gradient, s_k speed of learner k, f_k factor of a straggler, X_{k,i} what chance does to learner
-k's step i. Its duration is t · X_{k,i} · f_k / s_k: a function of (seed, k, i) and of nothing else, so two methods under
-the same options meet the same cluster.
+Symbols: t time of a gradient in the middle, s_k speed of learner k, f_k factor of a straggler, X_{k,i} what chance does
+to learner k's step i. Its duration is t · X_{k,i} · f_k / s_k: a function of (seed, k, i) and of nothing else, so two
+methods under the same options meet the same cluster.
 
     constant      X = 1
     lognormal:S   X = exp(S·N(0, 1)), median 1
-    gamma:A       X ~ Gamma(A, 1/A), mean 1; the batch times of DANA's experiments (Hakimi et al. 2019, section 5.1, after
-                  Ali et al. 2000) have A = 100, a coefficient of variation of 0.1
+    gamma:A       X ~ Gamma(A, 1/A), mean 1; DANA's simulations have A = 100 (Hakimi et al. 2019)
 """
 
 from __future__ import annotations
@@ -124,7 +123,7 @@ def parse_model(text: str) -> Callable[[np.random.Generator], float]:
 def _draw(text: str) -> Callable[[np.random.Generator], float] | None:
     name, _, number = text.partition(":")
     if text == "constant":
-        return lambda rng: 1.0
+        return lambda _: 1.0
     x = _number(number)
     if name == "lognormal" and 0 <= x < 100:
         return lambda rng: float(math.exp(x * rng.standard_normal()))

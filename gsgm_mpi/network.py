@@ -58,7 +58,9 @@ def parse_outages(text: str, learners: int | None = None) -> tuple[Outage, ...]:
         if learners is not None and k > learners:
             raise UserError(f"--outages names learner {k}, but there are {learners}; e.g. --outages {learners}:10-20")
         if begin <= until.get(k, -1.0):
-            raise UserError(f"--outages must leave time between two of learner {k}; {text!r} does not: join them to one")
+            raise UserError(
+                f"--outages must leave time between two of learner {k}; {text!r} does not: join them to one"
+            )
         until[k] = end
     return tuple(found)
 

@@ -186,3 +186,24 @@ def make_budget(plan: Plan, loop: int) -> Budget:
     if plan.per_learner:
         return Budget(plan.loop_budget(loop), [plan.loop_epochs(loop) * b for b in plan.batches])
     return Budget(plan.loop_budget(loop))
+
+
+class EveryEpochs:
+    """Says when something is due that happens every so many epochs.
+
+    Args:
+        every: epochs; 0: never.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._done = 0
+
+    def due(self, epochs: int) -> bool:
+        """Whether it is to happen now that so many epochs are complete."""
+        return self._every > 0 and epochs // self._every > self._done
+
+    def saved(self, epochs: int) -> None:
+        """It has happened after so many epochs."""
+        if self._every:
+            self._done = epochs // self._every

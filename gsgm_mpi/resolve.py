@@ -10,6 +10,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gsgm_mpi.config import Config, Spec, general_specs
@@ -73,13 +74,16 @@ def _names(method: type[Method]) -> set[str]:
     return {spec.name for spec in method.options()}
 
 
-def resolve(flags: Mapping[str, Any], preset: str | None, file: str | None) -> Resolved:
+def resolve(
+    flags: Mapping[str, Any], preset: str | None, file: str | None, base: Mapping[str, Any] = MappingProxyType({})
+) -> Resolved:
     """Puts the sources together and checks every value.
 
     Args:
         flags: options given on the command line, by name.
         preset: name of a preset, or None.
         file: path of a TOML file, or None.
+        base: what takes the place of defaults.
 
     Raises:
         UserError: unknown preset, unreadable file, unknown key, value out of range, a combination without a meaning.
@@ -95,7 +99,7 @@ def resolve(flags: Mapping[str, Any], preset: str | None, file: str | None) -> R
             raise UserError(
                 f"--method {explicit['method']} means {flag} {value}, not {explicit[key]}; leave {flag} out"
             )
-    given = from_preset | implied | explicit | {"method": name}
+    given = dict(base) | from_preset | implied | explicit | {"method": name}
     own = {spec.name: spec for spec in method.options()}
     general = general_specs()
     for key in explicit:

@@ -55,9 +55,7 @@ class Stateful:
                     items = [row.copy() for row in rows] if rows.ndim > 1 else rows.tolist()
                     setattr(self, name, dict(zip(state[f"{name}.k"].tolist(), items, strict=True)))
                 case Stateful():
-                    prefix = f"{name}."
-                    inner = {key.removeprefix(prefix): x for key, x in state.items() if key.startswith(prefix)}
-                    value.restore(inner)
+                    value.restore(below(f"{name}.", state))
 
     def _changing(self) -> list[tuple[str, Any]]:
         constant = (type(None), str, tuple)
@@ -66,3 +64,8 @@ class Stateful:
             for name, value in vars(self).items()
             if not isinstance(value, constant) and not name.startswith("_scratch")
         ]
+
+
+def below(prefix: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a flat state whose names begin so, without it."""
+    return {key.removeprefix(prefix): x for key, x in state.items() if key.startswith(prefix)}

@@ -35,10 +35,10 @@ def test_presets_hold_table_1(preset, expected):
 
 
 def test_fairness_rule_of_the_presets():
-    resolved, _ = parse(["--preset", "paper-mnistnet", "--momentum", "0"])
+    resolved = parse(["--preset", "paper-mnistnet", "--momentum", "0"]).resolved
     assert resolved.config.lr == pytest.approx(5e-3)
     assert "x10" in resolved.notes[0]
-    overridden, _ = parse(["--preset", "paper-mnistnet", "--momentum", "0", "--lr", "0.001"])
+    overridden = parse(["--preset", "paper-mnistnet", "--momentum", "0", "--lr", "0.001"]).resolved
     assert overridden.config.lr == 0.001
     assert not overridden.notes
 

@@ -8,7 +8,7 @@ from gsgm_mpi.program.launch import FINISHED, Launch, read_command_line
 
 def printed():
     asked = read_command_line(["--list-methods"], Launch(None, None, 1))
-    assert (asked.code, asked.resolved, asked.err) == (FINISHED, None, "")
+    assert (asked.code, asked.command, asked.err) == (FINISHED, None, "")
     return asked.out
 
 

@@ -41,7 +41,9 @@ def with_local_momentum(name):
 def test_every_general_option_is_in_the_readme_with_its_default():
     rows = dict(re.findall(r"^\| `(--[a-z-]+)[^|]*\| *([^|]*?) *\|", section(README, "## Options"), re.MULTILINE))
     general = {"--" + name.replace("_", "-"): shown(default) for name, (_, default, _) in general_specs().items()}
-    assert rows == general | dict.fromkeys(["--preset", "--config", "--show-config", "--list-methods"], "")
+    assert rows == general | dict.fromkeys(
+        ["--preset", "--config", "--show-config", "--list-methods", "--replay", "--until"], ""
+    )
 
 
 def test_every_option_of_a_method_is_in_its_table():

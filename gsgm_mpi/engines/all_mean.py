@@ -6,7 +6,7 @@ keeps others from computing (docs/performance.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from mpi4py import MPI
@@ -15,23 +15,31 @@ from gsgm_mpi.exact_mean import Float64, exponent, from_integers, to_integers
 
 
 def all_mean(
-    comm: MPI.Intracomm, x: Float64, terms: int, wait: Callable[[MPI.Request], None], flag: float = 0.0
+    comm: MPI.Intracomm,
+    mine: Sequence[Float64],
+    d: int,
+    terms: int,
+    wait: Callable[[MPI.Request], None],
+    flag: float = 0.0,
 ) -> tuple[Float64, float]:
     """The mean on every rank of ``comm``, which all must call.
 
     Args:
         comm: whoever takes part.
-        x: this rank's vector, float64, shape (d,); zeros where it only listens.
-        terms: how many ranks do not only listen.
+        mine: this rank's vectors, float64, shape (d,); none where it only listens.
+        d: their length.
+        terms: how many vectors there are on all ranks.
         wait: waits for a request.
         flag: travels along.
 
     Returns:
-        The mean, float64, shape (d,), NaN where any x was not finite; and the largest flag.
+        The mean, float64, shape (d,), NaN where any vector was not finite; and the largest flag.
     """
-    head = np.array([exponent(x), flag])
+    head = np.array([max(map(exponent, mine), default=-np.inf), flag])
     wait(comm.Iallreduce(MPI.IN_PLACE, head, MPI.MAX))
     e, flag = head.tolist()
-    total = to_integers(x, e, terms)
+    total = np.zeros(d, dtype=np.int64)
+    for x in mine:
+        total += to_integers(x, e, terms)
     wait(comm.Iallreduce(MPI.IN_PLACE, total, MPI.SUM))
     return from_integers(total, e, terms), flag

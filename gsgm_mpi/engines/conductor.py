@@ -22,6 +22,7 @@ from gsgm_mpi.engines.ledger import Ledger, Report, Work
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.methods import About, Drop, Event, Method, Reply, Use
 from gsgm_mpi.plan import Budget, Plan, make_budget
+from gsgm_mpi.state import below
 
 __all__ = ["Conductor", "HandOut", "Observer", "Report", "UpdateRow"]
 
@@ -154,6 +155,11 @@ class Conductor:
         flying = self._ledger.flying[k]
         return flying[0].step if flying else None
 
+    def weights_of(self, k: int) -> Vector | None:
+        """The weights that learner k was sent last; None: it has had none yet."""
+        last = self._ledger.last.get(k)
+        return None if last is None else last.weights
+
     def outstanding(self) -> list[HandOut]:
         """What is on its way, in the order in which it was handed out."""
         return [_hand_out(work) for work in self._ledger.outstanding()]
@@ -168,8 +174,7 @@ class Conductor:
             "now": self._now,
             **{name: np.array(list(ks), dtype=np.int64) for name, ks in self._sets().items()},
         }
-        parts = {"method": self.method, "budget": self._budget, "ledger": self._ledger}
-        return own | {f"{part}.{name}": x for part, owner in parts.items() for name, x in owner.state().items()}
+        return own | {f"{part}.{name}": x for part, owner in self._parts().items() for name, x in owner.state().items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a state that :meth:`state` gave."""
@@ -178,9 +183,11 @@ class Conductor:
         self._present, self._away = set(state["present"].tolist()), set(state["away"].tolist())
         self._refused = dict.fromkeys(state["refused"].tolist())
         self._budget = make_budget(self.plan, self.loop)
-        for part, owner in {"method": self.method, "budget": self._budget, "ledger": self._ledger}.items():
-            prefix = f"{part}."
-            owner.restore({key.removeprefix(prefix): x for key, x in state.items() if key.startswith(prefix)})
+        for part, owner in self._parts().items():
+            owner.restore(below(f"{part}.", state))
+
+    def _parts(self) -> dict[str, Method | Budget | Ledger]:
+        return {"method": self.method, "budget": self._budget, "ledger": self._ledger}
 
     def _sets(self) -> dict[str, Any]:
         return {"present": sorted(self._present), "away": sorted(self._away), "refused": self._refused}

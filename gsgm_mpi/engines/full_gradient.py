@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import numpy as np
 from mpi4py import MPI
 
 from gsgm_mpi.engines.all_mean import all_mean
@@ -16,22 +15,24 @@ from gsgm_mpi.learners import Vector
 def full_gradient(
     comm: MPI.Intracomm,
     snapshot: Vector,
-    compute: Callable[[Vector], Float64] | None,
+    learners: int,
+    compute: Callable[[Vector], Sequence[Float64]],
     idle: Callable[[], object] = lambda: None,
 ) -> Vector:
     """Forms μ = (1/K) Σ_k ∇F_k(w̃) on every rank.
 
     Args:
-        comm: rank 0 is the server, all others are learners.
+        comm: all ranks; rank 0 is the server.
         snapshot: w̃, float32, shape (d,): read on rank 0, filled on the others.
-        compute: w̃ to ∇F_k(w̃), float64, shape (d,), already times K·n_k/n where learners weigh by samples; None on
-            rank 0, which adds zeros.
+        learners: K.
+        compute: w̃ to ∇F_k(w̃) of those learners that this rank stands for, each float64, shape (d,), already times
+            K·n_k/n where learners weigh by samples.
         idle: called now and then while this rank waits for others.
 
     Returns:
         μ, float32, shape (d,), the same bits on every rank and for any number of ranks.
     """
-    terms = comm.Get_size() - 1
     wait(comm.Ibcast(snapshot, root=0), comm, idle)
-    mine = np.zeros(snapshot.size) if compute is None else compute(snapshot)
-    return all_mean(comm, mine, terms, lambda request: wait(request, comm, idle))[0].astype(np.float32)
+    mine = compute(snapshot)
+    mean, _ = all_mean(comm, mine, snapshot.size, learners, lambda request: wait(request, comm, idle))
+    return mean.astype("float32")

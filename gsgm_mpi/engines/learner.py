@@ -8,7 +8,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from mpi4py import MPI
 
+from gsgm_mpi.durations import Slowing
 from gsgm_mpi.engines.full_gradient import full_gradient
+from gsgm_mpi.engines.packing import pack
+from gsgm_mpi.engines.parcels import receive
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.wire import ORDER_FIELDS, Message, Order, Tag
 from gsgm_mpi.exact_mean import Float64
@@ -23,6 +26,9 @@ class Problem(Protocol):
 
     def full_gradient(self, w: Vector, k: int) -> Float64:
         """The gradient over learner k's whole shard."""
+
+    def batches(self, k: int) -> int:
+        """Batches in one pass over learner k's shard."""
 
 
 class Done(NamedTuple):
@@ -50,6 +56,15 @@ def work_off(raw: RawGradient, rule: Rule, w: Vector, k: int, step: int, n: int,
     return Done(vector, losses, norms, time.perf_counter() - began)
 
 
+def slowed(done: Done, slowing: Slowing | None, k: int, step: int) -> Done:
+    """Waits, where the learner is to be slower than it is; asleep, so that others have the core."""
+    if slowing is None:
+        return done
+    wait_s = slowing.gradients(k, step, len(done.losses), done.compute_s)
+    time.sleep(wait_s)
+    return done._replace(compute_s=done.compute_s + wait_s)
+
+
 class Learner:
     """Learner k = rank k.
 
@@ -62,6 +77,7 @@ class Learner:
         d: length of the weights.
         steps: most gradients in a message of any learner.
         patience: how to wait.
+        slowing: makes the learner slower than it is.
     """
 
     def __init__(
@@ -72,6 +88,7 @@ class Learner:
         d: int,
         steps: int,
         patience: Patience,
+        slowing: Slowing | None = None,
     ) -> None:
         self._comm = comm
         self._k = comm.Get_rank()
@@ -79,6 +96,7 @@ class Learner:
         self._raw = problem.gradient
         self._rule = rule
         self._patience = patience
+        self._slowing = slowing
         self._order = np.zeros(ORDER_FIELDS)
         self._w = np.empty(d, dtype=np.float32)
         self._next_w = np.empty(d, dtype=np.float32)
@@ -100,6 +118,13 @@ class Learner:
             if kind == Order.FULL_GRADIENT:
                 self._begin_outer_loop()
                 continue
+            if kind == Order.REMEMBER:
+                memory = pack({}, self._rule.memory)
+                self._patience.until(comm.Isend(memory, dest=0, tag=Tag.MEMORY).Test)
+                continue
+            if kind == Order.RECALL:
+                self._recall()
+                continue
             if kind == Order.WORK:
                 self._patience.until(weights.Test)
                 self._w, self._next_w = self._next_w, self._w
@@ -111,6 +136,7 @@ class Learner:
 
     def _work(self, step: int, n: int, lr: float, wait_s: float) -> None:
         done = work_off(self._raw, self._rule, self._w, self._k, step, n, lr)
+        done = slowed(done, self._slowing, self._k, step)
         self._messages.reverse()
         self._sends.reverse()
         self._patience.until(self._sends[0].Test)
@@ -118,7 +144,22 @@ class Learner:
         message.pack(done.vector, done.losses, done.grad_norms, done.compute_s, wait_s)
         self._sends[0] = self._comm.Isend(message.buffer, dest=0, tag=Tag.MESSAGE)
 
+    def _recall(self) -> None:
+        _, memory = receive(self._comm, 0, Tag.MEMORY, self._patience)
+        if "" in memory:
+            self._w[:] = memory.pop("")
+        self._rule.memory = memory
+
     def _begin_outer_loop(self) -> None:
         snapshot = np.empty_like(self._w)
-        mu = full_gradient(self._comm, snapshot, lambda w: self._problem.full_gradient(w, self._k))
+        learners = self._comm.Get_size() - 1
+        mu = full_gradient(self._comm, snapshot, learners, self._full_pass)
         self._raw = VarianceReduced(self._problem.gradient, snapshot, mu)
+
+    def _full_pass(self, w: Vector) -> list[Float64]:
+        began = time.perf_counter()
+        gradient = self._problem.full_gradient(w, self._k)
+        if self._slowing is not None:
+            took_s = time.perf_counter() - began
+            time.sleep(self._slowing.full_pass(self._k, self._problem.batches(self._k), took_s))
+        return [gradient]

@@ -1,38 +1,51 @@
-"""The server's loop under the wall clock: the order of arrival is whatever MPI delivers."""
+"""The server's loop under the wall clock: the order of arrival is whatever MPI delivers.
+
+To save its state in the midst of a run the server pauses: hand-outs are put aside, what the learners have at work comes
+in and is used, and then nothing is under way but what was put aside. That costs about the time of one message.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from mpi4py import MPI
 
+from gsgm_mpi.engines.clock import Happening, Kind
 from gsgm_mpi.engines.conductor import Conductor, HandOut, Report
 from gsgm_mpi.engines.failures import raise_failure
 from gsgm_mpi.engines.full_gradient import full_gradient
+from gsgm_mpi.engines.packing import pack
+from gsgm_mpi.engines.parcels import receive
 from gsgm_mpi.engines.patience import Patience
-from gsgm_mpi.engines.wire import Message, Order, Tag
+from gsgm_mpi.engines.wire import Message, Order, Tag, fingerprint
+from gsgm_mpi.learners import Vector
+from gsgm_mpi.state import below
 
 
 class Journal(Protocol):
     """Who is told of what only the engine sees."""
 
-    def on_message(self, k: int, compute_s: float, wait_s: float, fingerprint: int) -> None:
-        """A message has come."""
-
-    def on_stop(self) -> None:
-        """The run is being stopped before its end."""
+    def on_event(self, happening: Happening, step: int = 0, fingerprint: int = 0) -> None:
+        """A message has come, or another event of ``/trace``; told before the conductor is."""
 
     def on_sent(self, payload_bytes: int) -> None:
         """Vectors have travelled, in either direction."""
 
-    def on_full_gradient(self) -> None:
-        """A full pass over the data has been made."""
-
     def tick(self) -> bool:
         """Called between messages: does a little of what can wait, and says whether there was anything."""
+
+
+class Saver(Protocol):
+    """Who is asked whether the state is to be saved, and saves it."""
+
+    def due(self, epochs: int) -> bool:
+        """Whether a checkpoint is to be written after so many epochs."""
+
+    def save(self) -> None:
+        """Writes one; the engine's ``state`` is called for it."""
 
 
 class Server:
@@ -42,6 +55,7 @@ class Server:
         comm: ranks 1..K are the learners.
         conductor: decides.
         journal: records.
+        saver: of checkpoints.
         steps: most gradients in a message of any learner.
         variance_reduced: whether each loop begins with a full-gradient phase.
         stop_requested: whether the run is to end early.
@@ -54,6 +68,7 @@ class Server:
         comm: MPI.Intracomm,
         conductor: Conductor,
         journal: Journal,
+        saver: Saver,
         *,
         steps: int,
         variance_reduced: bool,
@@ -65,6 +80,7 @@ class Server:
         self._learners = range(1, comm.Get_size())
         self._conductor = conductor
         self._journal = journal
+        self._saver = saver
         self._variance_reduced = variance_reduced
         self._stop_requested = stop_requested
         self._elapsed = elapsed
@@ -72,6 +88,15 @@ class Server:
         self._message = Message(conductor.method.w.size, steps)
         self._status = MPI.Status()
         self._sends: deque[tuple[MPI.Request, np.ndarray]] = deque()
+        #: The loop that the conductor is at has begun.
+        self._begun = False
+        #: w̃ of this loop, where there is one.
+        self._snapshot: Vector = np.empty(0, dtype=np.float32)
+        #: What each learner's rule remembers, as of the last pause.
+        self._memories: dict[int, dict[str, Vector]] = {}
+        self._at_work = 0
+        self._pausing = False
+        self._put_aside: list[HandOut] = []
         #: The run was ended early on request.
         self.stopped = False
 
@@ -81,44 +106,62 @@ class Server:
         return self._conductor.update
 
     @property
+    def epochs(self) -> int:
+        """Epochs complete so far."""
+        return self._conductor.epochs
+
+    @property
     def diverged(self) -> bool:
         """Some loss or gradient was not finite."""
         return self._conductor.diverged
 
     def run(self) -> None:
-        """Trains to the end of the plan, a request to stop, or divergence; then stops all learners."""
-        plan = self._conductor.plan
-        for loop in range(plan.loops):
-            if self._variance_reduced and not self._stopping():
-                self._full_gradient()
-            if self._stopping():
+        """From wherever the run stands to the end of the plan, a request to stop, or divergence; stops all learners."""
+        for loop in range(self._conductor.loop, self._conductor.plan.loops):
+            if not self._begun:
+                if self._stopping():
+                    self._ask_for_memories()
+                    break
+                if self._variance_reduced:
+                    self._full_gradient()
+                self._begun = True
+                self._send(self._conductor.begin_loop(loop))
+            if not self._train() or self._conductor.diverged:
                 break
-            self._train(loop)
-            if self._conductor.diverged:
-                break
+            self._begun = False
         for k in self._learners:
             self._order(k, Order.STOP)
         MPI.Request.Waitall([request for request, _ in self._sends])
 
-    def _train(self, loop: int) -> None:
+    def _train(self) -> bool:
+        """Whether the loop came to its end."""
         conductor = self._conductor
-        self._send(conductor.begin_loop(loop))
         while not conductor.loop_done:
-            if self._stopping():
-                conductor.stop()
+            self._pausing = self._pausing or self._stopping() or self._saver.due(conductor.epochs)
+            if self._pausing and not self._at_work:
+                self._ask_for_memories()
+                if self.stopped:
+                    return False
+                self._saver.save()
+                self._go_on()
             source = self._probe()
             if source:
                 self._patience.reset()
                 self._take(source)
             if not self._journal.tick() and not source:
                 self._patience.pause()
+        return True
 
     def _stopping(self) -> bool:
-        """Whether the run is to end early; notes it the first time."""
-        if not self.stopped and self._stop_requested():
-            self.stopped = True
-            self._journal.on_stop()
+        """Whether the run is to end early."""
+        self.stopped = self.stopped or self._stop_requested()
         return self.stopped
+
+    def _go_on(self) -> None:
+        self._pausing = False
+        put_aside, self._put_aside = self._put_aside, []
+        for hand_out in put_aside:
+            self._dispatch(hand_out)
 
     def _probe(self) -> int:
         """Receives one message, if there is one; returns its learner, or 0."""
@@ -132,18 +175,30 @@ class Server:
     def _take(self, k: int) -> None:
         now = self._elapsed()
         message = self._message
-        report = Report(message.losses, message.grad_norms, message.compute_s, now)
+        self._at_work -= 1
+        step = self._conductor.step_of(k)
+        assert step is not None
         self._journal.on_sent(message.vector.nbytes)
-        self._journal.on_message(k, message.compute_s, message.wait_s, message.fingerprint)
+        happening = Happening(Kind.MESSAGE, k, message.compute_s, message.wait_s, arrival_s=now, now_s=now)
+        self._journal.on_event(happening, step, message.fingerprint)
+        report = Report(message.losses, message.grad_norms, message.compute_s, now)
         self._send(self._conductor.message(k, message.vector, report, now))
 
     def _send(self, hand_outs: Iterable[HandOut]) -> None:
         for hand_out in hand_outs:
-            kind = Order.WORK if hand_out.fresh else Order.AGAIN
-            self._order(hand_out.k, kind, hand_out.step, hand_out.n, hand_out.lr)
             if hand_out.fresh:
-                self._isend(hand_out.weights, hand_out.k, Tag.WEIGHTS)
                 self._journal.on_sent(hand_out.weights.nbytes)
+            if self._pausing:
+                self._put_aside.append(hand_out)
+            else:
+                self._dispatch(hand_out)
+
+    def _dispatch(self, hand_out: HandOut) -> None:
+        kind = Order.WORK if hand_out.fresh else Order.AGAIN
+        self._order(hand_out.k, kind, hand_out.step, hand_out.n, hand_out.lr)
+        if hand_out.fresh:
+            self._isend(hand_out.weights, hand_out.k, Tag.WEIGHTS)
+        self._at_work += 1
 
     def _order(self, k: int, kind: Order, step: int = 0, n: int = 0, lr: float = 0.0) -> None:
         self._isend(np.array([kind, step, n, lr], dtype=np.float64), k, Tag.ORDER)
@@ -155,10 +210,44 @@ class Server:
             self._sends.popleft()
 
     def _full_gradient(self) -> None:
-        snapshot = self._conductor.method.w.copy()
+        began = self._elapsed()
+        self._snapshot = self._conductor.method.w.copy()
+        mu = self._form_mu()
+        now = self._elapsed()
+        happening = Happening(Kind.FULL_GRADIENT, 0, now - began, 0.0, arrival_s=now, now_s=now)
+        self._journal.on_event(happening, fingerprint=fingerprint(mu))
+        # Snapshot down in float32; the full gradient up and down as 64-bit integers.
+        self._journal.on_sent(len(self._learners) * (4 + 8 + 8) * mu.size)
+
+    def _form_mu(self) -> Vector:
         for k in self._learners:
             self._order(k, Order.FULL_GRADIENT)
-        full_gradient(self._comm, snapshot, None, self._journal.tick)
-        self._journal.on_full_gradient()
-        # Snapshot down in float32; the full gradient up and down as 64-bit integers.
-        self._journal.on_sent(len(self._learners) * (4 + 8 + 8) * snapshot.size)
+        return full_gradient(self._comm, self._snapshot, len(self._learners), lambda _: (), self._journal.tick)
+
+    def _ask_for_memories(self) -> None:
+        """All learners, none of which has anything at work, say what their rules remember."""
+        for k in self._learners:
+            self._order(k, Order.REMEMBER)
+        for k in self._learners:
+            self._memories[k] = receive(self._comm, k, Tag.MEMORY, self._patience)[1]
+
+    def state(self) -> dict[str, Any]:
+        """Where the run stands, conductor and learners' memories included: arrays and numbers. Only while paused."""
+        assert not self._at_work
+        conductor = {f"conductor.{name}": x for name, x in self._conductor.state().items()}
+        memories = {f"memory.{k}.{name}": x for k, memory in self._memories.items() for name, x in memory.items()}
+        return {"begun": self._begun, "snapshot": self._snapshot} | conductor | memories
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up a state that :meth:`state` gave, and hands out again what was on its way."""
+        self._begun, self._snapshot = bool(state["begun"]), state["snapshot"]
+        self._conductor.restore(below("conductor.", state))
+        for k in self._learners:
+            own = below(f"memory.{k}.", state)
+            weights = self._conductor.weights_of(k)
+            self._order(k, Order.RECALL)
+            self._isend(pack({}, own if weights is None else {**own, "": weights}), k, Tag.MEMORY)
+        if self._begun and self._variance_reduced:
+            self._form_mu()
+        for hand_out in self._conductor.outstanding():
+            self._dispatch(hand_out._replace(fresh=True))

@@ -3,7 +3,9 @@
 Server to learner: a small header on ``ORDER``, and for fresh work the weights, flat float32 of shape (d,), on
 ``WEIGHTS``. Learner to server: one buffer on ``MESSAGE``: a float64 header, then the message, flat float32 of shape
 (d,). Learners that average among themselves send the header alone, on ``REPORT``, and the first of them now and then
-the mean of all weights, on ``MEAN``. Header fields are float64 because integers up to 2^53 are exact in it.
+the mean of all weights, on ``MEAN``. Ranks that compute for any learner are dealt ``TASK`` and answer with ``RESULT``;
+what a rule remembers travels on ``MEMORY``, in either direction: all three as gsgm_mpi/engines/packing.py has it.
+Header fields are float64 because integers up to 2^53 are exact in it.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ class Tag(IntEnum):
     FAILURE = 4
     REPORT = 5
     MEAN = 6
+    TASK = 7
+    RESULT = 8
+    MEMORY = 9
 
 
 class Order(IntEnum):
@@ -34,6 +39,8 @@ class Order(IntEnum):
     WORK = 1  #: n gradients at new weights, which follow
     AGAIN = 2  #: n gradients at the weights it has
     FULL_GRADIENT = 3  #: take part in the collective phase
+    REMEMBER = 4  #: say what the rule remembers
+    RECALL = 5  #: take up what the rule is to remember, and weights, which follow
 
 
 #: An order: kind, step, n, lr.

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 from gsgm_mpi.learners import Plain, Rule, Vector
-from gsgm_mpi.state import Stateful
 from gsgm_mpi.options import OptionSpec, options_of
+from gsgm_mpi.state import Stateful
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +175,14 @@ class Method(Stateful, ABC):
         lr: float,
         share: Sequence[float] | None = None,
         seed: int = 0,
+        **rest: Any,
     ) -> Self:
-        """The server's side with those of the options that concern it."""
+        """The server's side with those of the options that concern it; ``rest`` goes to the constructor as it is."""
         of_rule = {spec.name for spec in options_of(cls.rule)}
         own = {spec.name for factor in cls.factors() if factor is not cls.rule for spec in options_of(factor)}
         assert set(options) <= own | of_rule
         mine = {name: value for name, value in options.items() if name in own}
-        return cls(w0, learners, lr=lr, share=share, seed=seed, **mine)
+        return cls(w0, learners, lr=lr, share=share, seed=seed, **mine, **rest)
 
     @classmethod
     def build_rule(cls, options: Mapping[str, Any], learners: int) -> Rule:

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from gsgm_mpi.state import Stateful
 from gsgm_mpi.options import Option, at_least, switch
+from gsgm_mpi.state import Stateful
 
 
 @dataclass(frozen=True, slots=True)

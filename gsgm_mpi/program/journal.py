@@ -1,4 +1,4 @@
-"""Keeps the record of a running wall-clock run: rows, evaluations, the file, the progress lines.
+"""Keeps the record of a running run: rows, evaluations, the file, the progress lines.
 
 Evaluation runs in a thread of its own on a copy of the weights, so that the server goes on serving (torch releases the
 interpreter while it computes). It can therefore never change which gradient is used next. Its results are collected in
@@ -9,24 +9,32 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gsgm_mpi.engines.clock import Happening, Kind
 from gsgm_mpi.engines.conductor import UpdateRow
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.plan import Plan
 from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.program.wall import complain
 from gsgm_mpi.results.recorder import Recorder
-from gsgm_mpi.results.schema import EVENTS
+from gsgm_mpi.results.table import Table
 
 #: Evaluations that may wait; one more, and the server waits for the oldest.
 _MAX_WAITING = 4
 #: The file is written at the end of an epoch, but never takes more than this fraction of the server's time.
 _WRITING_SHARE = 0.05
+
+
+#: What is summed up from event to event, and in every checkpoint.
+_SUMS = (
+    "_now_s", "_update", "_passes", "_sent_bytes", "_loss_sum", "_loss_count", "_train_loss", "_lr", "_used",
+    "_dropped", "_compute_s", "_wait_s",
+)  # fmt: skip
 
 
 class _Waiting(NamedTuple):
@@ -43,7 +51,8 @@ class Journal:
         plan: of the run.
         progress: prints.
         evaluations_per_update: batch gradients that one update costs (2 under svrg).
-        elapsed: seconds since the run began.
+        elapsed: seconds on the wall since the run began.
+        virtual: whether the times of events are virtual.
     """
 
     def __init__(
@@ -54,6 +63,8 @@ class Journal:
         progress: Progress,
         evaluations_per_update: int,
         elapsed: Callable[[], float],
+        *,
+        virtual: bool = False,
     ) -> None:
         self._recorder = recorder
         self._evaluate = evaluate
@@ -61,6 +72,7 @@ class Journal:
         self._progress = progress
         self._cost = evaluations_per_update
         self._elapsed = elapsed
+        self._now_s = 0.0 if virtual else np.nan
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evaluation")
         self._waiting: deque[_Waiting] = deque()
         self._wrote_at = -np.inf
@@ -98,7 +110,7 @@ class Journal:
             "sent_bytes": self._sent_bytes,
             "outer": self._plan.loop_of_epoch(epoch),
             "wall_s": self._elapsed(),
-            "virtual_s": np.nan,
+            "virtual_s": self._now_s,
             "train_loss": self._train_loss,
             "lr": self._lr,
         }
@@ -107,23 +119,33 @@ class Journal:
         while len(self._waiting) > _MAX_WAITING:
             self._collect()
 
-    def on_message(self, k: int, compute_s: float, wait_s: float, fingerprint: int) -> None:
-        """Writes a row of ``/trace``."""
-        self._compute_s[k] += compute_s
-        self._wait_s[k] += wait_s
-        self._trace("message", k, compute_s, fingerprint)
+    def on_event(self, happening: Happening, step: int = 0, fingerprint: int = 0) -> None:
+        """Writes a row of ``/trace``.
 
-    def on_stop(self) -> None:
-        """Writes a row of ``/trace``."""
-        self._trace("stop", 0, 0.0, 0)
+        Args:
+            happening: what has happened.
+            step: of a message: the learner's own step number of its first gradient.
+            fingerprint: of the message, or of the full gradient.
+        """
+        kind, k, seconds, wait_s, arrival_s, now_s = happening
+        if not np.isnan(self._now_s):
+            self._now_s = now_s
+        if kind == Kind.MESSAGE:
+            self._compute_s[k] += seconds
+            self._wait_s[k] += wait_s
+        elif kind == Kind.FULL_GRADIENT:
+            self._passes += 1
+        trace = self._recorder.trace
+        trace.append((len(trace), kind, k, step, seconds, wait_s, arrival_s, fingerprint))
 
     def on_sent(self, payload_bytes: int) -> None:
         """Adds to the epoch's ``sent_bytes``."""
         self._sent_bytes += payload_bytes
 
-    def on_full_gradient(self) -> None:
-        """Adds a full pass to the epoch's ``gradients``."""
-        self._passes += 1
+    @property
+    def now_s(self) -> float:
+        """Virtual time; NaN under the wall clock."""
+        return self._now_s
 
     def tick(self) -> bool:
         """Does what is due: collects a finished evaluation, writes the file, prints; says whether it did anything."""
@@ -134,6 +156,29 @@ class Journal:
         if time.perf_counter() - self._wrote_at > self._write_s / _WRITING_SHARE:
             self.write()
         return True
+
+    def settle(self) -> None:
+        """Waits for all evaluations that are under way."""
+        while self._waiting:
+            self._collect()
+
+    def state(self) -> dict[str, Any]:
+        """All rows and sums: arrays and numbers."""
+        self.settle()
+        rows = {name: table.rows for name, table in self._tables().items()}
+        accuracy = np.array(self._recorder.class_accuracy)
+        return rows | {"class_accuracy": accuracy} | {name: getattr(self, name) for name in _SUMS}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up a state that :meth:`state` gave."""
+        for name, table in self._tables().items():
+            table.rows = state[name]
+        self._recorder.class_accuracy = list(state["class_accuracy"])
+        for name in _SUMS:
+            setattr(self, name, np.asarray(state[name]).tolist())
+        epochs = self._recorder.epochs
+        if len(epochs):
+            self._progress.on_epoch({column.name: epochs[column.name][-1] for column in epochs.columns})
 
     def finish(self, status: str, error: str = "") -> None:
         """Collects what is left, and writes the file with the status it ended in."""
@@ -167,9 +212,9 @@ class Journal:
         self._recorder.class_accuracy.append(found.class_accuracy)
         self._progress.on_epoch(row)
 
-    def _trace(self, event: str, k: int, seconds: float, fingerprint: int) -> None:
-        trace = self._recorder.trace
-        trace.append((len(trace), EVENTS.index(event), k, seconds, fingerprint))
+    def _tables(self) -> dict[str, Table]:
+        recorder = self._recorder
+        return {"updates": recorder.updates, "epochs": recorder.epochs, "trace": recorder.trace}
 
     def _fill_learners(self) -> None:
         self._recorder.set_learners(self._used[1:], self._dropped[1:], self._compute_s[1:], self._wait_s[1:])

@@ -81,7 +81,7 @@ def tune(environ: dict[str, str] | os._Environ[str]) -> None:
 
 
 class Interrupt:
-    """What SIGINT and SIGTERM do: rank 0 ends the run in good order; learners leave it to rank 0."""
+    """What SIGINT, SIGTERM and SIGUSR1 do: rank 0 ends the run in good order; learners leave it to rank 0."""
 
     def __init__(self) -> None:
         #: A stop was asked for.
@@ -91,8 +91,8 @@ class Interrupt:
         self.raises = False
 
     def install(self, *, leader: bool) -> None:
-        """Takes over both signals."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Takes over all three signals."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, self._on_signal if leader else _ignore)
 
     def install_early(self, *, leader: bool) -> None:
@@ -118,9 +118,9 @@ def _ignore(*_: object) -> None:
 
 
 class Parsed(NamedTuple):
-    """The command line as rank 0 read it: a configuration, or an exit code; and what to print."""
+    """The command line as rank 0 read it: what it asks for, or an exit code; and what to print."""
 
-    resolved: Any
+    command: Any
     code: int
     out: str
     err: str
@@ -179,9 +179,10 @@ def read_command_line(argv: Sequence[str], launch: Launch) -> Parsed:
     help_text = io.StringIO()
     try:
         with contextlib.redirect_stdout(help_text):
-            resolved, only_show = parse(argv)
-        if not only_show:
-            check_output(Path(resolved.config.output), force=resolved.config.force)
+            command = parse(argv, _recorded_config)
+        config = command.resolved.config
+        if command.writes and not command.only_show:
+            check_output(Path(config.output), force=config.force or config.resume)
     except UserError as error:
         return Parsed(None, USAGE, "", f"gsgm_mpi: {error}\n")
     except SystemExit:
@@ -189,16 +190,29 @@ def read_command_line(argv: Sequence[str], launch: Launch) -> Parsed:
     except Exception:
         # MPI has not started: a rank that ended here would leave the others hanging.
         return Parsed(None, FAILED, "", f"gsgm_mpi: rank 0 failed:\n{traceback.format_exc()}")
-    if only_show:
-        return Parsed(None, FINISHED, resolved.config.to_toml(), "")
-    return Parsed(resolved, FINISHED, _first_lines(resolved, launch), "")
+    if command.only_show:
+        return Parsed(None, FINISHED, config.to_toml(), "")
+    return Parsed(command, FINISHED, _first_lines(command, launch), "")
 
 
-def _first_lines(resolved: Any, launch: Launch) -> str:
+def _recorded_config(path: str, option: str) -> dict[str, Any]:
+    import json
+    from pathlib import Path
+
+    from gsgm_mpi.results.reader import read_provenance
+
+    found: dict[str, Any] = json.loads(read_provenance(Path(path), option)["config"])
+    return found
+
+
+def _first_lines(command: Any, launch: Launch) -> str:
     from gsgm_mpi import __version__
 
-    config, size = resolved.config, launch.size or 1
-    text = f"gsgm_mpi {__version__}: {config.label}, {config.algo}, {size} ranks"
+    resolved, size = command.resolved, launch.size or 1
+    config = resolved.config
+    what = f"replay of {command.replay}: " if command.replay else ""
+    ranks = f"{size} rank{'s' if size > 1 else ''}"
+    text = f"gsgm_mpi {__version__}: {what}{config.label}, {config.algo}, {ranks}"
     wait = _TORCH_IMPORT_S * launch.local_size / cores()
     if wait > 3:
         text += f"; importing torch on {launch.local_size} ranks and {cores()} cores takes about {wait:.0f} s"
@@ -223,25 +237,26 @@ def _together(
 
             complain(_wrong_launcher(_library(MPI), launch.size or 1))
         return USAGE
-    setup: Any = None
+    start: Any = None
     code = FINISHED
     if rank == 0:
         assert parsed is not None
         code = parsed.code
-        if parsed.resolved is not None:
-            from gsgm_mpi.program.run import prepare
+        if parsed.command is not None:
+            from gsgm_mpi.program.start import begin
 
             try:
-                setup = prepare(parsed.resolved.config, size - 1, argv)
+                start = begin(parsed.command, size, argv)
             except UserError as error:
                 complain(str(error))
                 code = USAGE
-    code, config = broadcast(comm, (code, setup.config if setup else None))
+    mode = start.mode if start else None
+    code, config, mode = broadcast(comm, (code, start.parts.config if start else None, mode))
     if config is None:
         return int(code)
     from gsgm_mpi.program.run import train
 
-    return train(comm, config, setup, interrupt, crowded=launch.crowded)
+    return train(comm, config, mode, start, interrupt, crowded=launch.crowded)
 
 
 def _library(MPI: Any) -> str:

@@ -39,8 +39,12 @@ class Progress:
         self._clock = clock
         self._say = say
         self._began = self._printed_at = clock()
-        self._printed_update = 0
+        self._printed_update = self._first_update = 0
         self._row: Mapping[str, Any] | None = None
+
+    def resume(self, update: int) -> None:
+        """What was done before does not count for the pace."""
+        self._first_update = self._printed_update = update
 
     def on_epoch(self, row: Mapping[str, Any]) -> None:
         """Takes note of the newest row of ``/epochs``."""
@@ -53,14 +57,15 @@ class Progress:
             return
         rate = (update - self._printed_update) / (now - self._printed_at)
         self._printed_at, self._printed_update = now, update
-        pace = update / (now - self._began)
+        pace = (update - self._first_update) / (now - self._began)
         left = duration((self._updates - update) / pace) if pace > 0 else "?"
         self._say(f"{self._where(update)}  {rate:.3g} updates/s  {left} left")
 
     def last(self, update: int, status: str) -> None:
         """Prints how the run ended."""
         took = self._clock() - self._began
-        self._say(f"{self._where(update)}  {status} after {duration(took)}, {update / took:.3g} updates/s")
+        rate = (update - self._first_update) / took
+        self._say(f"{self._where(update)}  {status} after {duration(took)}, {rate:.3g} updates/s")
 
     def _where(self, update: int) -> str:
         if self._row is None:

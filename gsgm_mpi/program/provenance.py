@@ -13,6 +13,7 @@ import torch
 from mpi4py import MPI
 
 from gsgm_mpi import __version__, data
+from gsgm_mpi.program.identity import sources
 
 if TYPE_CHECKING:
     from gsgm_mpi.program.run import Parts
@@ -25,6 +26,9 @@ def provenance(parts: Parts, hosts: list[str]) -> dict[str, Any]:
         "config": config.to_dict(),
         "argv": list(parts.argv),
         "learners": parts.plan.learners,
+        "ranks": len(hosts),
+        "clock": config.clock,
+        "sources": sources(config),
         "model": parts.model,
         "parameters": parts.problem.d,
         "seed": config.seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,22 +11,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from gsgm_mpi import data
+from gsgm_mpi import cluster, data
 from gsgm_mpi.config import Config
 from gsgm_mpi.engines.failures import barrier, broadcast
 from gsgm_mpi.engines.learner import Learner
 from gsgm_mpi.engines.patience import Patience
+from gsgm_mpi.engines.pool import compute_for_all
+from gsgm_mpi.engines.workbench import Workbench
 from gsgm_mpi.errors import UserError
-from gsgm_mpi.learners import Rule
+from gsgm_mpi.learners import Rule, Vector
 from gsgm_mpi.methods import Method
 from gsgm_mpi.methods.averaging import Averaging, Schedule
-from gsgm_mpi.plan import Decay, Plan
+from gsgm_mpi.plan import Decay, EveryEpochs, Plan
 from gsgm_mpi.problems.image import ImageProblem
 from gsgm_mpi.program.launch import FINISHED, USAGE, Interrupt
 from gsgm_mpi.program.wall import complain, say
 
 if TYPE_CHECKING:
     from mpi4py import MPI
+
+    from gsgm_mpi.results.reader import RecordedRun
 
 #: The model that fits each data set, where --model is not given.
 DEFAULT_MODELS = {
@@ -61,19 +66,25 @@ class Parts(NamedTuple):
         """One learner's side of the method."""
         return self.config.method_class.build_rule(self.config.options, self.plan.learners)
 
-    def method(self) -> Method:
-        """The server's side of the method."""
-        plan = self.plan
-        return self.config.method_class.build(
-            self.problem.initial_weights(),
+    def method(self, hosts: Sequence[str] = (), w0: Vector | None = None) -> Method:
+        """The server's side of the method.
+
+        Args:
+            hosts: of the learners, for methods whose groups depend on them.
+            w0: other weights than the model's first.
+        """
+        plan, method = self.plan, self.config.method_class
+        return method.build(
+            self.problem.initial_weights() if w0 is None else w0,
             range(1, plan.learners + 1),
             self.config.options,
             lr=plan.lr_at(0),
-            share=self.share if self.config.method_class.weighted == "message" else None,
+            share=self.share if method.weighted == "message" else None,
             seed=self.config.seed,
+            **({"schedule": self.schedule(hosts)} if method.collective else {}),
         )
 
-    def schedule(self, hosts: list[str]) -> Schedule:
+    def schedule(self, hosts: Sequence[str]) -> Schedule:
         """Who averages with whom, where learners do so among themselves; ``hosts`` of the learners."""
         method = self.config.method_class
         assert issubclass(method, Averaging)
@@ -85,23 +96,24 @@ class Parts(NamedTuple):
         return max(self.steps_of(k) for k in range(1, self.plan.learners + 1))
 
 
-def prepare(config: Config, learners: int, argv: list[str]) -> Parts:
+def prepare(config: Config, argv: Sequence[str] = ()) -> Parts:
     """Rank 0, alone and first: finds every mistake that can be found before training begins.
+
+    Args:
+        config: settled (gsgm_mpi/cluster.py).
+        argv: as typed, for the record.
 
     Raises:
         UserError: whatever is the user's to mend.
     """
-    if learners < 1:
-        raise UserError(
-            "the number of ranks must be at least 2 (rank 0 serves, the others learn), not 1; "
-            "start it with mpiexec -n K+1"
-        )
-    config.method_class.check(config.options, learners)
-    return build(config, learners, say)._replace(argv=tuple(argv))
+    assert config.learners is not None
+    config.method_class.check(config.options, config.learners)
+    return build(config, config.learners, say)._replace(argv=tuple(argv))
 
 
 def build(config: Config, learners: int, say: Any) -> Parts:
     """The parts of a run of so many learners."""
+    config = replace(config, learners=learners)
     torch.set_num_threads(config.threads)
     try:
         path = data.prepare(
@@ -153,11 +165,48 @@ def build(config: Config, learners: int, say: Any) -> Parts:
     return Parts(config, shards, counts, model, problem, plan, share)
 
 
-def train(comm: MPI.Intracomm, config: Config, parts: Parts | None, interrupt: Interrupt, *, crowded: bool) -> int:
-    """All ranks, side by side: loads, trains, and returns the exit code that all share."""
+class Mode(NamedTuple):
+    """What all ranks know of a run beyond its configuration."""
+
+    resumed: bool = False
+    replaying: bool = False
+
+
+class Start(NamedTuple):
+    """What rank 0 knows of a run beyond its configuration."""
+
+    parts: Parts
+    #: A checkpoint to go on from.
+    state: dict[str, Any] | None = None
+    #: Each learner's recorded seconds, under ``--durations-from``.
+    durations: dict[int, list[float]] | None = None
+    #: A recorded run to be proved, the update to stop at, and whether a results file is written.
+    recorded: RecordedRun | None = None
+    until: int | None = None
+    writes: bool = True
+
+    @property
+    def mode(self) -> Mode:
+        """What the other ranks are to know."""
+        return Mode(resumed=self.state is not None, replaying=self.recorded is not None)
+
+
+def train(
+    comm: MPI.Intracomm, config: Config, mode: Mode, start: Start | None, interrupt: Interrupt, *, crowded: bool
+) -> int:
+    """All ranks, side by side: loads, trains, and returns the exit code that all share.
+
+    Args:
+        comm: all ranks.
+        config: settled.
+        mode: the same everywhere.
+        start: on rank 0.
+        interrupt: tells of a request to stop.
+        crowded: ranks outnumber cores on this node.
+    """
     # A run that diverges says so in its rows and its status, not in warnings of arithmetic.
     np.seterr(over="ignore", invalid="ignore")
-    parts, error = _load(comm, config, parts)
+    parts, error = _load(comm, config, start.parts if start else None)
     barrier(comm)
     gathered = comm.gather((socket.gethostname(), error), root=0)
     hosts, mistake = [], ""
@@ -172,23 +221,50 @@ def train(comm: MPI.Intracomm, config: Config, parts: Parts | None, interrupt: I
     assert parts is not None
     # A rank that shares its core must not spin at all; one that has its own may, for a while. A collective is several
     # messages, each of which a sleeper holds up for everyone: shorter sleeps double the updates of synchronous SGD.
-    longest_s = 1e-4 if config.method_class.collective else 1e-3
+    any_learner = mode.replaying or config.clock == "virtual"
+    longest_s = 1e-4 if config.method_class.collective and not any_learner else 1e-3
     patience = Patience(eager_polls=0 if crowded else 500, longest_s=longest_s)
-    if comm.Get_rank() == 0:
-        # Late, because only rank 0 needs HDF5 and the rest of it.
-        from gsgm_mpi.program.serve import serve
-
-        code = serve(comm, parts, hosts, interrupt, patience)
+    if start is not None:
+        code = _lead(comm, start, hosts, interrupt, patience)
+    elif any_learner:
+        compute_for_all(comm, workbench(comm, parts), parts.problem.d, patience)
+        code = FINISHED
     else:
-        _learn(comm, parts, hosts, patience)
+        _learn(comm, parts, hosts, patience, resumed=mode.resumed)
         code = FINISHED
     return int(broadcast(comm, code))
 
 
-def _learn(comm: MPI.Intracomm, parts: Parts, hosts: list[str], patience: Patience) -> None:
+def workbench(comm: MPI.Intracomm, parts: Parts) -> Workbench:
+    """Of a rank that computes for any learner."""
+    return Workbench(comm, parts.problem, parts.rule(), parts.plan.learners)
+
+
+def _lead(comm: MPI.Intracomm, start: Start, hosts: list[str], interrupt: Interrupt, patience: Patience) -> int:
+    """Rank 0's part of a run. Late imports, because only rank 0 needs HDF5 and the rest of it."""
+    if start.recorded is not None:
+        from gsgm_mpi.program.replay import replay
+
+        return replay(
+            comm,
+            start.parts,
+            hosts,
+            interrupt,
+            patience,
+            recorded=start.recorded,
+            until=start.until,
+            writes=start.writes,
+        )
+    from gsgm_mpi.program.serve import serve
+
+    return serve(comm, start.parts, hosts, interrupt, patience, state=start.state, durations=start.durations)
+
+
+def _learn(comm: MPI.Intracomm, parts: Parts, hosts: list[str], patience: Patience, *, resumed: bool) -> None:
     """A learner's part of a run."""
-    if not parts.config.method_class.collective:
-        Learner(comm, parts.problem, parts.rule(), parts.problem.d, parts.most_steps, patience).run()
+    config, slowing = parts.config, cluster.slowing(parts.config)
+    if not config.method_class.collective:
+        Learner(comm, parts.problem, parts.rule(), parts.problem.d, parts.most_steps, patience, slowing).run()
         return
     from gsgm_mpi.engines.collective_learner import CollectiveLearner
 
@@ -202,6 +278,9 @@ def _learn(comm: MPI.Intracomm, parts: Parts, hosts: list[str], patience: Patien
         share=parts.share or (1.0,) * parts.plan.learners,
         steps=parts.most_steps,
         patience=patience,
+        checkpoints=EveryEpochs(config.checkpoint_every),
+        resumed=resumed,
+        slowing=slowing,
     ).run()
 
 
@@ -213,18 +292,19 @@ def _load(comm: MPI.Intracomm, config: Config, parts: Parts | None) -> tuple[Par
     node = comm.Split_type(MPI.COMM_TYPE_SHARED, key=comm.Get_rank())
     error = ""
     if node.Get_rank() == 0 and parts is None:
-        parts, error = _try_build(config, comm.Get_size() - 1)
+        parts, error = _try_build(config)
     barrier(node, comm)
     error = node.bcast(error, root=0)
     if parts is None and not error:
-        parts, error = _try_build(config, comm.Get_size() - 1)
+        parts, error = _try_build(config)
     return parts, error
 
 
-def _try_build(config: Config, learners: int) -> tuple[Parts | None, str]:
+def _try_build(config: Config) -> tuple[Parts | None, str]:
     """The parts, or a mistake as text. Rank 0 alone downloads, and it has been here before."""
+    assert config.learners is not None
     try:
-        return build(replace(config, download=False), learners, _hush), ""
+        return build(replace(config, download=False), config.learners, _hush), ""
     except UserError as mistake:
         return None, str(mistake)
 

@@ -2,63 +2,111 @@
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gsgm_mpi.engines.clock import Happening, Kind
 from gsgm_mpi.engines.collective_server import CollectiveServer
-from gsgm_mpi.engines.conductor import Conductor
+from gsgm_mpi.engines.committer import Committer
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.server import Server
 from gsgm_mpi.methods import Method
+from gsgm_mpi.program.engines import committer, conductor, virtual_clock, wall_engine
+from gsgm_mpi.program.identity import identity
 from gsgm_mpi.program.journal import Journal
 from gsgm_mpi.program.launch import FINISHED, STOPPED, Interrupt
 from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.program.provenance import provenance
 from gsgm_mpi.program.run import Parts
+from gsgm_mpi.program.saver import Saver
 from gsgm_mpi.program.summary import describe
 from gsgm_mpi.program.wall import complain, say
-from gsgm_mpi.results.recorder import Recorder
+from gsgm_mpi.results import checkpoint
+from gsgm_mpi.results.recorder import Recorder, utc_now
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
+Engine = Server | CollectiveServer | Committer
 
-def serve(comm: MPI.Intracomm, parts: Parts, hosts: list[str], interrupt: Interrupt, patience: Patience) -> int:
-    """Rank 0 from the start-up summary to the last line; returns the exit code."""
-    config, problem, plan = parts.config, parts.problem, parts.plan
-    method = parts.method()
+
+def serve(
+    comm: MPI.Intracomm,
+    parts: Parts,
+    hosts: list[str],
+    interrupt: Interrupt,
+    patience: Patience,
+    *,
+    state: Mapping[str, Any] | None,
+    durations: Mapping[int, Sequence[float]] | None,
+) -> int:
+    """Rank 0 from the start-up summary to the last line; returns the exit code.
+
+    Args:
+        comm: all ranks.
+        parts: of the run.
+        hosts: of the ranks.
+        interrupt: tells of a request to stop.
+        patience: how to wait.
+        state: a checkpoint to go on from.
+        durations: each learner's recorded seconds, under ``--durations-from``.
+    """
+    config, plan = parts.config, parts.plan
+    virtual = config.clock == "virtual"
+    output = Path(config.output).resolve()  # a link stays one, and its target is written
+    resumed = [] if state is None else [*json.loads(checkpoint.text(state, "run.resumed")), utc_now()]
+    start = utc_now() if state is None else checkpoint.text(state, "run.start")
+    method = parts.method(hosts[1:])
     recorder = Recorder(
-        Path(config.output).resolve(),  # a link stays one, and its target is written
-        provenance(parts, hosts),
-        hosts=hosts[1:],
+        output,
+        provenance(parts, hosts) | {"resumed": resumed},
+        hosts=[""] * plan.learners if virtual else hosts[1:],
         label_counts=parts.label_counts,
         weights=lambda: method.w,
+        start=start,
     )
     for line in describe(parts, hosts):
         say(line)
-    # From here on there is a file, and a signal must leave a whole one.
-    interrupt.raises = False
-    recorder.write()
+    before_s = 0.0 if state is None else float(state["run.elapsed"])
     began = time.perf_counter()
 
     def elapsed() -> float:
-        return time.perf_counter() - began
+        return before_s + time.perf_counter() - began
 
     progress = Progress(plan.epochs, plan.updates, config.report_every, clock=time.monotonic, say=say)
-    journal = Journal(recorder, problem.evaluate, plan, progress, 2 if config.algo == "svrg" else 1, elapsed)
+    evaluations = 2 if config.algo == "svrg" else 1
+    journal = Journal(recorder, parts.problem.evaluate, plan, progress, evaluations, elapsed, virtual=virtual)
+    facts = {"start": start, "resumed": json.dumps(resumed)}
+    saver = Saver(output, config.checkpoint_every, identity(config), elapsed, facts)
+    # From here on there is a file, and a signal must leave a whole one.
+    interrupt.raises = False
+    if state is None:
+        checkpoint.remove_all(output)
+        recorder.write()
     try:
-        engine = _engine(comm, parts, hosts, method, journal, interrupt, elapsed, patience)
+        engine, end = _engine(comm, parts, hosts, method, journal, saver, interrupt, elapsed, patience, durations)
+        if state is not None:
+            saver.restore(state)
+            progress.resume(engine.update)
+            say(f"goes on after update {engine.update:,}")
+            journal.write()
         engine.run()
         # Not to be resumed, even where a stop was asked for: more updates would mend nothing.
         diverged = engine.diverged or not np.isfinite(method.w).all()
         # A request that came when all had been done changes nothing.
         cut_short = engine.stopped and engine.update < plan.updates
         status = "diverged" if diverged else "stopped" if cut_short else "finished"
+        if status == "stopped":
+            saver.save()
+            at_s = journal.now_s if virtual else elapsed()
+            journal.on_event(Happening(Kind.STOP, 0, 0.0, 0.0, arrival_s=at_s, now_s=at_s))
+        end()
         journal.finish(status)
     except BaseException as error:
         _note_failure(journal, error)
@@ -74,35 +122,42 @@ def _engine(
     hosts: list[str],
     method: Method,
     journal: Journal,
+    saver: Saver,
     interrupt: Interrupt,
     elapsed: Callable[[], float],
     patience: Patience,
-) -> Server | CollectiveServer:
-    """Rank 0's side of whatever the method needs."""
-    if method.collective:
-        return CollectiveServer(
-            comm,
-            method,
-            parts.plan,
-            journal,
-            journal,
-            schedule=parts.schedule(hosts[1:]),
-            steps=parts.most_steps,
-            stop_requested=lambda: interrupt.requested,
-            elapsed=elapsed,
-            patience=patience,
+    durations: Mapping[int, Sequence[float]] | None,
+) -> tuple[Engine, Callable[[], None]]:
+    """Rank 0's side of whatever the run needs, and what ends the other ranks' part where the engine does not."""
+    engine: Engine
+    if parts.config.clock == "wall":
+        engine = wall_engine(
+            comm, parts, hosts[1:], method, journal, saver, lambda: interrupt.requested, elapsed, patience
         )
-    steps = {k: parts.steps_of(k) for k in method.learners}
-    return Server(
+        saver.parts = {"journal": journal, "engine": engine}
+        saver.progress = lambda: (engine.update, engine.epochs)
+        return engine, lambda: None
+    books = conductor(parts, method, journal)
+    clock = virtual_clock(parts, durations)
+
+    def after_event() -> None:
+        if saver.due(books.epochs):
+            saver.save()
+
+    engine, pool = committer(
         comm,
-        Conductor(method, parts.plan, steps.__getitem__, journal),
+        parts,
+        [""] * parts.plan.learners,
+        books,
+        clock,
         journal,
-        steps=parts.most_steps,
-        variance_reduced=parts.config.algo == "svrg",
         stop_requested=lambda: interrupt.requested,
-        elapsed=elapsed,
+        after_event=after_event,
         patience=patience,
     )
+    saver.parts = {"journal": journal, "clock": clock, "engine": engine}
+    saver.progress = lambda: (engine.update, books.epochs)
+    return engine, pool.close
 
 
 def _note_failure(journal: Journal, error: BaseException) -> None:

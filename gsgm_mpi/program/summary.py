@@ -34,7 +34,7 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
         f"budget: {plan.epochs} epochs of {plan.epoch_updates} updates"
         + (f" in {plan.loops} outer loops" if plan.inner_epochs else "")
         + f", {plan.updates:,} in all",
-        f"ranks: 1 server and {plan.learners} learners on {_places(hosts)}; {library}",
+        f"{_ranks(parts, hosts)} on {_places(hosts)}; {library}",
     ]
     if config.method_class.collective:
         groups = parts.schedule(hosts[1:]).groups
@@ -48,6 +48,14 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
         whose = "all learners" if len(small) == plan.learners else "learners " + ", ".join(map(str, small))
         lines.append(f"note: {whose} hold fewer than {config.batch_size} samples: their batch is the whole shard")
     return lines
+
+
+def _ranks(parts: Parts, hosts: list[str]) -> str:
+    learners = parts.plan.learners
+    if parts.config.clock == "wall":
+        return f"ranks: 1 server and {learners} learners"
+    computing = "in place" if len(hosts) == 1 else f"by {len(hosts) - 1} of {len(hosts)} ranks"
+    return f"virtual time: {learners} learners, computed {computing}"
 
 
 def _range(samples: np.ndarray) -> str:

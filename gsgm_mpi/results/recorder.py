@@ -28,27 +28,29 @@ class Recorder:
     """The contents of one results file.
 
     Args:
-        path: where the file goes.
+        path: where the file goes; None: nowhere.
         provenance: attributes of ``/provenance``; ``schema_version``, ``start``, ``end`` and ``status`` are added.
-        hosts: the host of each learner.
+        hosts: the host of each learner; empty where ranks compute for any of them.
         label_counts: samples of each class in each learner's shard, int64, shape (K, classes).
         weights: gives the current weights, float32, shape (d,), at every write.
+        start: when the run began, where that is not now.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         provenance: Mapping[str, Any],
         *,
         hosts: list[str],
         label_counts: NDArray[np.int64],
         weights: Callable[[], NDArray[np.float32]],
+        start: str = "",
     ) -> None:
         self.path = path
         self.provenance = {
             "schema_version": SCHEMA_VERSION,
             **provenance,
-            "start": _now(),
+            "start": start or utc_now(),
             "end": "",
             "status": "running",
         }
@@ -66,15 +68,17 @@ class Recorder:
         self._learners = Table(LEARNERS)
         samples = self._label_counts.sum(axis=1).tolist()
         for k, rest in enumerate(zip(samples, used, dropped, compute_s, wait_s, strict=True), start=1):
-            self._learners.append((k, k, *rest))
+            self._learners.append((k, k if self._hosts[k - 1] else 0, *rest))
 
     def finish(self, status: str, error: str = "") -> None:
         """Notes how the run ended and writes the file."""
-        self.provenance |= {"end": _now(), "status": status, "error": error}
+        self.provenance |= {"end": utc_now(), "status": status, "error": error}
         self.write()
 
     def write(self) -> None:
         """Writes everything to a new file and puts it in the place of the old one."""
+        if self.path is None:
+            return
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         try:
             with h5py.File(beside, "w", libver="latest", track_order=True) as file:
@@ -112,7 +116,8 @@ class Recorder:
             provenance.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """Date and time to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

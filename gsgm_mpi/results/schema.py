@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Column(NamedTuple):
@@ -51,7 +51,7 @@ UPDATES = (
 #: One row a learner.
 LEARNERS = (
     Column("learner", "i4", "1", "learner"),
-    Column("rank", "i4", "1", "MPI rank"),
+    Column("rank", "i4", "1", "MPI rank; 0 where ranks compute for any learner"),
     Column("samples", "i8", "1", "samples in the shard"),
     Column("updates", "i8", "1", "gradients used"),
     Column("dropped", "i8", "1", "gradients dropped"),
@@ -59,14 +59,14 @@ LEARNERS = (
     Column("wait_s", "f8", "s", "time spent waiting for work"),
 )
 
-#: One row an event, in server order.
+#: One row an event, in server order. Codes of ``event``: :class:`gsgm_mpi.engines.clock.Kind`.
 TRACE = (
     Column("index", "i8", "1", "events before this one"),
-    Column("event", "u1", "1", "0 message, 1 leave, 2 join, 3 stop"),
+    Column("event", "u1", "1", "0 message, 1 leave, 2 join, 3 stop, 4 full gradient"),
     Column("learner", "i4", "1", "learner, 0 for none"),
-    Column("seconds", "f8", "s", "computing time as given to the method"),
-    Column("fingerprint", "u8", "1", "sum of the message's 32-bit words modulo 2^64"),
+    Column("step", "i8", "1", "the learner's own step number of the message's first gradient"),
+    Column("seconds", "f8", "s", "computing time as given to the method; duration of a full-gradient phase"),
+    Column("wait_s", "f8", "s", "time the learner waited before it began"),
+    Column("arrival_s", "f8", "s", "time of the event since the run began"),
+    Column("fingerprint", "u8", "1", "sum of the 32-bit words of the message or the full gradient, modulo 2^64"),
 )
-
-#: Codes of ``/trace/event``.
-EVENTS = ("message", "leave", "join", "stop")

@@ -25,10 +25,20 @@ class Table:
     def append(self, row: tuple[Any, ...]) -> None:
         """Adds a row; values in the order of the columns."""
         if self._n == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+            self._rows = np.concatenate([self._rows, np.empty(max(256, self._n), dtype=self._rows.dtype)])
         self._rows[self._n] = row
         self._n += 1
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """One column, shape (rows,)."""
         return self._rows[name][: self._n]
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """All rows as a structured array, shape (rows,)."""
+        return self._rows[: self._n]
+
+    @rows.setter
+    def rows(self, rows: NDArray[Any]) -> None:
+        assert rows.dtype == self._rows.dtype
+        self._rows, self._n = rows.copy(), len(rows)

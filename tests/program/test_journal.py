@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from gsgm_mpi.engines.clock import Happening, Kind
 from gsgm_mpi.engines.conductor import UpdateRow
 from gsgm_mpi.plan import Plan
 from gsgm_mpi.program.journal import Journal
@@ -19,6 +20,9 @@ class Silent:
 
     def on_epoch(self, row):
         pass
+
+
+PHASE = Happening(Kind.FULL_GRADIENT, 0, 1.0, 0.0, arrival_s=2.0, now_s=2.0)
 
 
 def scores(w):
@@ -40,12 +44,12 @@ def row(update, loss, learner=1, applied=True):
 def test_an_epoch_s_row(tmp_path):
     plan = Plan(batches=(1, 1), epochs=4, lr=0.5, inner_epochs=2)
     journal, recorder = assemble(tmp_path, plan=plan, cost=2)
-    journal.on_full_gradient()
+    journal.on_event(PHASE)
     journal.on_sent(1000)
     for update, loss in [(1, 2.0), (2, 4.0)]:
         journal.on_update(row(update, loss))
     journal.on_epoch(1, 2, np.array([0.5], "f4"))
-    journal.on_full_gradient()
+    journal.on_event(PHASE)
     for update, loss in [(3, 1.0), (4, 1.0), (5, 7.0), (6, 9.0)]:
         journal.on_update(row(update, loss, learner=2, applied=update != 5))
     journal.on_epoch(3, 6, np.array([0.75], "f4"))

@@ -54,12 +54,12 @@ def test_the_command_line_becomes_text_and_a_code(tmp_path, monkeypatch):
     wrong = read_command_line(["--lr", "0"], ALONE)
     assert (wrong.code, wrong.out, wrong.err.count("\n")) == (USAGE, "", 1)
     asked = read_command_line(["--help"], ALONE)
-    assert (asked.code, asked.resolved, asked.err) == (FINISHED, None, "")
+    assert (asked.code, asked.command, asked.err) == (FINISHED, None, "")
     assert "--partition" in asked.out
     shown = read_command_line(["--show-config"], ALONE)
     assert 'method = "gsgm"' in shown.out
     good = read_command_line([], Launch(0, 31, 31))
-    assert good.resolved.config.method == "gsgm"
+    assert good.command.resolved.config.method == "gsgm"
     assert "31 ranks" in good.out
 
 
@@ -84,7 +84,7 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path):
 
 
 def test_a_failure_before_mpi_starts_ends_no_rank(monkeypatch):
-    monkeypatch.setattr("gsgm_mpi.cli.parse", lambda argv: 1 / 0)
+    monkeypatch.setattr("gsgm_mpi.cli.parse", lambda *_: 1 / 0)
     parsed = read_command_line([], ALONE)
     assert parsed.code == FAILED
     assert "ZeroDivisionError" in parsed.err

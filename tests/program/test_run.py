@@ -5,6 +5,7 @@ import pytest
 
 from gsgm_mpi import data
 from gsgm_mpi.cli import parse
+from gsgm_mpi.cluster import settle
 from gsgm_mpi.errors import UserError
 from gsgm_mpi.program.run import build, prepare
 from gsgm_mpi.program.summary import describe
@@ -86,12 +87,11 @@ def test_svrg_makes_outer_loops(config):
         (("--model", "lenett"), 2, "--model must be .* did you mean 'lenet'"),
         (("--dataset", "digit"), 2, "--dataset must be .*digits"),
         (("--device", "cuda:99"), 2, "--device"),
-        ((), 0, "mpiexec -n K"),
     ],
 )
 def test_what_does_not_fit_is_refused(config, argv, learners, message):
     with pytest.raises(UserError, match=message) as caught:
-        prepare(config(*argv), learners, list(argv))
+        prepare(settle(config(*argv), learners + 1))
     assert "\n" not in str(caught.value)
 
 
@@ -104,7 +104,9 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_the_summary_tells_what_will_run(config):
-    lines = describe(build(config("--batch-size", "60", "--algo", "svrg"), 4, silent), ["n1", "n1", "n2", "n2", "n2"])
+    lines = describe(
+        build(settle(config("--batch-size", "60", "--algo", "svrg"), 5), 4, silent), ["n1", "n1", "n2", "n2", "n2"]
+    )
     text = "\n".join(lines)
     assert "method gsgm (momentum 0.9" in text
     assert "model mlp with d = 4,420 parameters" in text

@@ -34,7 +34,7 @@ def fill(recorder, epochs=3):
         for k in (1, 2):
             row = UpdateRow(2 * e + k - 2, k, e - 1, 0, 0, 0.0, 1.0, 2.0, 0.5, 0.0, 0.1, 0.2, applied=True)
             recorder.updates.append(row)
-            recorder.trace.append((len(recorder.trace), 0, k, 0.1, 2**63 + 5))
+            recorder.trace.append((len(recorder.trace), 0, k, 3, 0.1, 0.2, 0.3, 2**63 + 5))
     recorder.set_learners([3, 3], [0, 0], [1.0, 2.0], [0.1, 0.2])
 
 
@@ -72,7 +72,7 @@ def test_values_come_back_exactly(recorder):
         assert file["learners/samples"][:].tolist() == [5, 5]
         provenance = dict(file["provenance"].attrs)
         assert json.loads(provenance["config"]) == {"lr": 0.5, "method": "gsgm"}
-        assert (provenance["status"], provenance["seed"], provenance["schema_version"]) == ("finished", 1, 1)
+        assert (provenance["status"], provenance["seed"], provenance["schema_version"]) == ("finished", 1, 2)
         assert provenance["start"] <= provenance["end"]
 
 

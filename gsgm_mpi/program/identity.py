@@ -1,0 +1,41 @@
+"""What makes a run the run it is: two with the same identity give the same bits under the virtual clock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gsgm_mpi.config import NO_PART_OF_A_RUN, Config
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """The settled options that decide what is computed, and a hash of each file of the user's own among them."""
+    own = {name: value for name, value in config.to_dict().items() if name not in NO_PART_OF_A_RUN}
+    return own | {f"{option}_source": _hash(text) for option, text in sources(config).items()}
+
+
+def identity_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity of a recorded run."""
+    config = json.loads(provenance["config"])
+    own = {name: value for name, value in config.items() if name not in NO_PART_OF_A_RUN}
+    recorded = json.loads(provenance["sources"])
+    return own | {f"{option}_source": _hash(text) for option, text in recorded.items()}
+
+
+def sources(config: Config) -> dict[str, str]:
+    """The text of the user's own files, by the option that names them."""
+    named = {"method": config.method, "model": config.model or ""}
+    files = {option: Path(name.rpartition(":")[0]) for option, name in named.items() if ".py:" in name}
+    return {option: path.read_text() for option, path in files.items() if path.is_file()}
+
+
+def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """The first key, in the order of ``one``, whose values differ; None: there is none."""
+    return next((key for key in [*one, *other] if one.get(key) != other.get(key)), None)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,59 @@
+"""``--resume``: what there is of a run that was cut, and whether it is the same run. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gsgm_mpi.config import Config
+from gsgm_mpi.errors import UserError
+from gsgm_mpi.program.identity import first_difference, identity, identity_of
+from gsgm_mpi.program.wall import complain
+from gsgm_mpi.results import checkpoint
+from gsgm_mpi.results.reader import read_provenance
+
+
+class Found(NamedTuple):
+    """What there is of a run."""
+
+    #: How it ended, where it needs nothing more; else empty.
+    ended: str = ""
+    #: The newest checkpoint that is whole.
+    state: dict[str, Any] | None = None
+
+
+def look(config: Config) -> Found:
+    """Looks for what the results file and the checkpoints beside it say.
+
+    Args:
+        config: settled.
+
+    Raises:
+        UserError: where they are of another configuration, or the results file is none.
+    """
+    output = Path(config.output)
+    if not config.resume:
+        return Found()
+    if output.exists():
+        provenance = read_provenance(output, "--output")
+        _check("results file", identity_of(provenance), config)
+        if provenance["status"] in ("finished", "diverged"):
+            return Found(ended=str(provenance["status"]))
+    state = checkpoint.load_newest(output.resolve(), complain)
+    if state is not None:
+        _check("checkpoint", json.loads(checkpoint.text(state, "run.identity")), config)
+    return Found(state=state)
+
+
+def _check(what: str, there: Mapping[str, Any], config: Config) -> None:
+    here = json.loads(json.dumps(identity(config)))
+    key = first_difference(there, here)
+    if key is not None:
+        flag = "--" + key.replace("_", "-")
+        raise UserError(
+            f"--resume: the {what} beside {config.output} is of another configuration: {flag} was "
+            f"{there.get(key, 'not given')}, now it is {here.get(key, 'not given')}; give the same options, or another "
+            "--output"
+        )

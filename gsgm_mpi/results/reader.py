@@ -1,0 +1,97 @@
+"""Reads back what a run recorded, to replay it or to take its durations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from gsgm_mpi.errors import UserError
+from gsgm_mpi.results.schema import EPOCHS, SCHEMA_VERSION, TRACE, UPDATES, Column
+
+
+class RecordedRun(NamedTuple):
+    """A results file's contents, as far as they tell the run."""
+
+    provenance: dict[str, Any]
+    config: dict[str, Any]
+    learners: int
+    #: Columns of ``/trace``, ``/updates`` and ``/epochs`` by name.
+    trace: dict[str, NDArray[Any]]
+    updates: dict[str, NDArray[Any]]
+    epochs: dict[str, NDArray[Any]]
+    weights: NDArray[np.float32]
+    #: Of each learner.
+    hosts: list[str]
+
+    @property
+    def status(self) -> str:
+        """How the run ended."""
+        return str(self.provenance["status"])
+
+    def seconds(self) -> dict[int, list[float]]:
+        """Each learner's computing time of its steps, in order."""
+        order = np.argsort(self.updates["step"], kind="stable")
+        learner, seconds = self.updates["learner"][order], self.updates["compute_s"][order]
+        return {k: seconds[learner == k].tolist() for k in range(1, self.learners + 1)}
+
+
+def read_run(path: Path, option: str) -> RecordedRun:
+    """Reads a results file.
+
+    Args:
+        path: of the file.
+        option: that named it, for the error.
+
+    Raises:
+        UserError: where there is no results file of this schema, or a part of it is damaged.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            provenance = _provenance(file, path, option)
+            return RecordedRun(
+                provenance,
+                json.loads(provenance["config"]),
+                int(provenance["learners"]),
+                _columns(file["trace"], TRACE),
+                _columns(file["updates"], UPDATES),
+                _columns(file["epochs"], (*EPOCHS, Column("class_accuracy", "f8", "", ""))),
+                file["final/weights"][:],
+                file["learners/host"].asstr()[:].tolist(),
+            )
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
+        text = " ".join(str(error).split())[:200]
+        raise UserError(f"{option} must be a results file that can be read, not {path} ({text})") from error
+
+
+def read_provenance(path: Path, option: str) -> dict[str, Any]:
+    """The attributes of ``/provenance``, ``config`` not yet parsed; errors as in :func:`read_run`."""
+    try:
+        with h5py.File(path, "r") as file:
+            return _provenance(file, path, option)
+    except (OSError, RuntimeError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise UserError(f"{option} must be a results file that can be read, not {path} ({text})") from error
+
+
+def _provenance(file: h5py.File, path: Path, option: str) -> dict[str, Any]:
+    if "provenance" not in file or "schema_version" not in file["provenance"].attrs:
+        raise UserError(f"{option} must be a results file, and {path} is another HDF5 file")
+    found = dict(file["provenance"].attrs)
+    if found["schema_version"] != SCHEMA_VERSION:
+        raise UserError(
+            f"{option}: {path} has schema version {found['schema_version']}, this program reads {SCHEMA_VERSION}; "
+            "use the program that wrote it"
+        )
+    return found
+
+
+def _columns(group: h5py.Group, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
+    return {column.name: group[column.name][:] for column in columns}
