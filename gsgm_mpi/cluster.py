@@ -13,7 +13,8 @@ from gsgm_mpi.network import Link, parse_outages
 
 #: Options that only a modelled cluster heeds, with the value that means nothing.
 _VIRTUAL_ONLY = {"latency": 0.0, "bandwidth": 0.0, "server_time": 0.0, "outages": "", "durations_from": None}
-_DEFAULT_DURATIONS = "lognormal:0.1"
+#: Under virtual time, where ``--durations`` is not given.
+DEFAULT_DURATIONS = "lognormal:0.1"
 
 
 def settle(config: Config, ranks: int) -> Config:
@@ -67,7 +68,7 @@ def durations(config: Config, recorded: Mapping[int, Sequence[float]] | None) ->
     factors = _factors(config)
     if recorded is not None:
         return Recorded(recorded, factors)
-    return Modelled(config.durations or _DEFAULT_DURATIONS, factors, mean_s=config.gradient_time, seed=config.seed)
+    return Modelled(config.durations or DEFAULT_DURATIONS, factors, mean_s=config.gradient_time, seed=config.seed)
 
 
 def slowing(config: Config) -> Slowing | None:

@@ -1,8 +1,10 @@
-"""Whether the results file can be written, found out before anything else is done."""
+"""Whether the results file can be written, found out before anything else is done; and that one run alone does so."""
 
 from __future__ import annotations
 
+import fcntl
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from gsgm_mpi.errors import UserError
@@ -27,3 +29,36 @@ def check_output(output: Path, *, force: bool) -> None:
         problem = f"must be a file that can be written, not {output} ({error.strerror})"
     if problem:
         raise UserError(f"--output {problem}; name another with --output")
+
+
+class Lock:
+    """Held by the run that writes a results file, until it ends in whatever way.
+
+    A run whose launcher was killed may live on; another that took up its checkpoint would be overwritten by it.
+
+    Args:
+        output: the results file.
+
+    Raises:
+        UserError: where another run holds it.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self._path = output.with_name(f".{output.name}.lock")
+        self._file = self._path.open("a")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"--output {output} is being written by another run that has not ended; end that one, or name another "
+                "with --output"
+            ) from error
+        except OSError:
+            # A file system without locks: as safe as it can be.
+            pass
+
+    def release(self) -> None:
+        """The run has ended."""
+        with suppress(OSError):
+            self._path.unlink()
+        self._file.close()

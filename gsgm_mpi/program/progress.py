@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -71,7 +72,8 @@ class Progress:
         if self._row is None:
             return f"epoch 0/{self._epochs}  update {update}/{self._updates}"
         row = self._row
+        virtual = "" if math.isnan(row["virtual_s"]) else f"virtual {row['virtual_s']:.4g} s  "
         return (
-            f"epoch {row['epoch']}/{self._epochs}  update {update}/{self._updates}  "
+            f"{virtual}epoch {row['epoch']}/{self._epochs}  update {update}/{self._updates}  "
             f"accuracy {row['test_accuracy']:.4f}  loss {row['test_loss']:.4f}"
         )

@@ -50,26 +50,29 @@ class Proof:
                     row, column = begin + int(unlike[0]), c.name
             if column:
                 raise self._differs(name, row, column, then[column][row], table[column][row])
-            if known < end and not (name == "epochs" and self._open):
+            if known < end and not (name == "epochs" and self.cut):
                 raise DifferenceError(f"the recorded run has {known} rows of /{name}, the recomputed one has more")
             self._same[name] = end
         self._check_accuracies()
 
-    def conclude(self, w: Vector | None) -> str:
-        """At the end; the final weights are compared too, where they are given.
+    def conclude(self, w: Vector | None, *, whole: bool) -> str:
+        """What has been proved at the end.
 
-        Returns:
-            What has been proved.
+        Args:
+            w: the final weights as recomputed; None: the recorded ones are of another moment.
+            whole: whether the run was recomputed to the end of its record.
         """
         count = self._same
         text = f"{count['updates']:,} updates, {count['trace']:,} events and {count['epochs']} epochs"
-        if w is None:
+        if not whole:
             return f"{text} are the same, to the last bit"
         stops = int((self._recorded.trace["event"] == 3).sum())
         for name, ours in (count | {"trace": count["trace"] + stops}).items():
             theirs = len(getattr(self._recorded, name)[getattr(self._recomputed, name).columns[0].name])
-            if ours != theirs and not (name == "epochs" and self._open and ours > theirs):
+            if ours != theirs and not (name == "epochs" and self.cut and ours > theirs):
                 raise DifferenceError(f"the recorded run has {theirs} rows of /{name}, the recomputed one {ours}")
+        if w is None:
+            return f"{text} are the same, to the last bit; a run that was cut has no final weights to compare"
         unlike = np.flatnonzero(~_alike(w, self._recorded.weights))
         if len(unlike):
             raise DifferenceError(
@@ -86,8 +89,8 @@ class Proof:
         )
 
     @property
-    def _open(self) -> bool:
-        """The record may lack the newest epochs: it was written while they were being evaluated."""
+    def cut(self) -> bool:
+        """The record was not completed: it may lack the newest epochs, which were being evaluated."""
         return self._recorded.status in ("running", "failed")
 
     def _check_accuracies(self) -> None:

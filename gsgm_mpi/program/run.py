@@ -30,6 +30,7 @@ from gsgm_mpi.program.wall import complain, say
 if TYPE_CHECKING:
     from mpi4py import MPI
 
+    from gsgm_mpi.program.output import Lock
     from gsgm_mpi.results.reader import RecordedRun
 
 #: The model that fits each data set, where --model is not given.
@@ -176,6 +177,8 @@ class Start(NamedTuple):
     """What rank 0 knows of a run beyond its configuration."""
 
     parts: Parts
+    #: On the results file, where one is written.
+    lock: Lock | None = None
     #: A checkpoint to go on from.
     state: dict[str, Any] | None = None
     #: Each learner's recorded seconds, under ``--durations-from``.
@@ -226,6 +229,8 @@ def train(
     patience = Patience(eager_polls=0 if crowded else 500, longest_s=longest_s)
     if start is not None:
         code = _lead(comm, start, hosts, interrupt, patience)
+        if start.lock is not None:
+            start.lock.release()
     elif any_learner:
         compute_for_all(comm, workbench(comm, parts), parts.problem.d, patience)
         code = FINISHED

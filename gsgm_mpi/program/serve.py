@@ -141,7 +141,7 @@ def _engine(
     clock = virtual_clock(parts, durations)
 
     def after_event() -> None:
-        if saver.due(books.epochs):
+        if saver.due(books.epochs) and books.update < parts.plan.updates:
             saver.save()
 
     engine, pool = committer(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gsgm_mpi.cluster import settle
 from gsgm_mpi.errors import UserError
+from gsgm_mpi.program.output import Lock
 from gsgm_mpi.program.resume import look
 from gsgm_mpi.program.wall import say
 from gsgm_mpi.results.reader import read_run
@@ -27,6 +28,7 @@ def begin(command: Command, ranks: int, argv: Sequence[str]) -> Start | None:
     if command.replay is not None:
         return _replay(command, argv)
     config = settle(command.resolved.config, ranks)
+    lock = Lock(Path(config.output).resolve())
     found = look(config)
     if found.ended:
         say(f"{config.output} has {found.ended}; nothing is left to do")
@@ -36,7 +38,7 @@ def begin(command: Command, ranks: int, argv: Sequence[str]) -> Start | None:
         durations = _durations(config.durations_from, config.learners)
     from gsgm_mpi.program.run import Start, prepare  # late: torch
 
-    return Start(prepare(config, argv), found.state, durations)
+    return Start(prepare(config, argv), lock, found.state, durations)
 
 
 def _replay(command: Command, argv: Sequence[str]) -> Start:
@@ -44,7 +46,8 @@ def _replay(command: Command, argv: Sequence[str]) -> Start:
     from gsgm_mpi.program.run import Start, prepare
 
     config = replace(command.resolved.config, learners=recorded.learners, clock=recorded.config["clock"])
-    return Start(prepare(config, argv), recorded=recorded, until=command.until, writes=command.writes)
+    lock = Lock(Path(config.output).resolve()) if command.writes else None
+    return Start(prepare(config, argv), lock, recorded=recorded, until=command.until, writes=command.writes)
 
 
 def _durations(path: str, learners: Any) -> dict[int, list[float]]:

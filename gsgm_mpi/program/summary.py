@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gsgm_mpi.cluster import DEFAULT_DURATIONS
+
 if TYPE_CHECKING:
     from gsgm_mpi.program.run import Parts
 
@@ -34,6 +36,7 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
         f"budget: {plan.epochs} epochs of {plan.epoch_updates} updates"
         + (f" in {plan.loops} outer loops" if plan.inner_epochs else "")
         + f", {plan.updates:,} in all",
+        *_cluster(parts),
         f"{_ranks(parts, hosts)} on {_places(hosts)}; {library}",
     ]
     if config.method_class.collective:
@@ -48,6 +51,22 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
         whose = "all learners" if len(small) == plan.learners else "learners " + ", ".join(map(str, small))
         lines.append(f"note: {whose} hold fewer than {config.batch_size} samples: their batch is the whole shard")
     return lines
+
+
+def _cluster(parts: Parts) -> list[str]:
+    """What is modelled: durations and network of virtual time, or what slows real learners."""
+    config, virtual = parts.config, parts.config.clock == "virtual"
+    model = config.durations or (DEFAULT_DURATIONS if virtual else "")
+    if config.durations_from:
+        described = [f"durations of {config.durations_from}"]
+    else:
+        described = [f"durations {model} with {config.gradient_time:g} s a gradient"] if model else []
+    for name, unit in {"speeds": "", "slow": "", "latency": " s", "bandwidth": " bytes/s", "server_time": " s"}.items():
+        if value := getattr(config, name):
+            described.append(f"{name.replace('_', ' ')} {value}{unit}")
+    if config.outages:
+        described.append(f"outages {config.outages}")
+    return ["cluster: " + ", ".join(described)] if described else []
 
 
 def _ranks(parts: Parts, hosts: list[str]) -> str:

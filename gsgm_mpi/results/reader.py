@@ -51,6 +51,7 @@ def read_run(path: Path, option: str) -> RecordedRun:
     Raises:
         UserError: where there is no results file of this schema, or a part of it is damaged.
     """
+    _check_there(path, option)
     try:
         with h5py.File(path, "r") as file:
             provenance = _provenance(file, path, option)
@@ -73,12 +74,18 @@ def read_run(path: Path, option: str) -> RecordedRun:
 
 def read_provenance(path: Path, option: str) -> dict[str, Any]:
     """The attributes of ``/provenance``, ``config`` not yet parsed; errors as in :func:`read_run`."""
+    _check_there(path, option)
     try:
         with h5py.File(path, "r") as file:
             return _provenance(file, path, option)
     except (OSError, RuntimeError) as error:
         text = " ".join(str(error).split())[:200]
         raise UserError(f"{option} must be a results file that can be read, not {path} ({text})") from error
+
+
+def _check_there(path: Path, option: str) -> None:
+    if not path.is_file():
+        raise UserError(f"{option} must be a results file, and there is no file {path}")
 
 
 def _provenance(file: h5py.File, path: Path, option: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def test_a_line_every_few_seconds():
     progress.tick(1)
     now[0] = 5.0
     progress.tick(100)
-    progress.on_epoch({"epoch": 2, "test_accuracy": 0.5, "test_loss": 1.25})
+    progress.on_epoch({"epoch": 2, "virtual_s": float("nan"), "test_accuracy": 0.5, "test_loss": 1.25})
     now[0] = 9.0
     progress.tick(150)
     now[0] = 10.0
