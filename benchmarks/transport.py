@@ -19,7 +19,7 @@ import numpy as np
 from mpi4py import MPI
 
 from gsgm_mpi.engines.clock import Happening
-from gsgm_mpi.engines.conductor import Conductor, UpdateRow
+from gsgm_mpi.engines.conductor import Conductor, Expected, UpdateRow
 from gsgm_mpi.engines.failures import barrier
 from gsgm_mpi.engines.learner import Learner
 from gsgm_mpi.engines.patience import Patience
@@ -54,7 +54,7 @@ class Silence:
     def on_epoch(self, epoch: int, update: int, w: Vector) -> None:
         """Nothing is evaluated."""
 
-    def on_event(self, happening: Happening, step: int = 0, fingerprint: int = 0) -> None:
+    def on_event(self, happening: Happening, fingerprint: int = 0, expected: Expected | None = None) -> None:
         """Events are not kept."""
 
     def on_sent(self, payload_bytes: int) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gsgm_mpi.config import Config
-from gsgm_mpi.durations import Durations, Modelled, Recorded, Slowing, parse_factors
+from gsgm_mpi.durations import Durations, Measured, Modelled, Recorded, Slowing, parse_factors
 from gsgm_mpi.errors import UserError
 from gsgm_mpi.network import Link, parse_outages
 
@@ -58,12 +57,12 @@ def link(config: Config) -> Link:
     return Link(config.latency, config.bandwidth or math.inf, config.server_time)
 
 
-def durations(config: Config, recorded: Mapping[int, Sequence[float]] | None) -> Durations:
+def durations(config: Config, recorded: Measured | None) -> Durations:
     """Of gradients in virtual time.
 
     Args:
         config: settled.
-        recorded: each learner's seconds of the run that ``--durations-from`` names.
+        recorded: what the run that ``--durations-from`` names tells.
     """
     factors = _factors(config)
     if recorded is not None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,8 +34,14 @@ class Durations(Protocol):
     def gradients(self, k: int, step: int, n: int) -> float:
         """Seconds of learner k's n gradients from its step ``step`` on."""
 
+    def way(self, k: int, step: int) -> float:
+        """Seconds that the work from learner k's step ``step`` on spends on its way, beyond what a link takes."""
+
     def full_pass(self, k: int, batches: int) -> float:
         """Seconds of learner k's pass over its whole shard, of so many batches."""
+
+    def phase(self, loop: int) -> float | None:
+        """Seconds of the whole full-gradient phase of a loop, from 0; None: as long as the slowest learner takes."""
 
 
 class Modelled:
@@ -56,31 +62,59 @@ class Modelled:
     def gradients(self, k: int, step: int, n: int) -> float:
         return self._each_s[k - 1] * sum(self._chance(k, i) for i in range(step, step + n))
 
+    def way(self, k: int, step: int) -> float:
+        del k, step
+        return 0.0
+
     def full_pass(self, k: int, batches: int) -> float:
         # At the mean: chance is tied to the learner's own steps, of which this is none.
         return self._each_s[k - 1] * batches
 
+    def phase(self, loop: int) -> float | None:
+        del loop
+        return None
+
+
+class Measured(NamedTuple):
+    """What a recorded run tells of its cluster."""
+
+    #: Each learner's seconds of its steps, in order.
+    seconds: Mapping[int, Sequence[float]]
+    #: For the same steps: what their message's way took besides, from hand-out to arrival.
+    ways: Mapping[int, Sequence[float]]
+    #: Seconds of its full-gradient phases; none under SGD.
+    phases: Sequence[float]
+
 
 class Recorded:
-    """Durations of a run that was recorded: learner k's step i takes as long as it did then.
+    """Durations of a run that was recorded: learner k's step i takes as long as it did then, its way included.
 
     A learner that now takes more steps than it did begins again with its first.
 
     Args:
-        seconds: of each learner's steps in order, seconds a gradient.
-        factors: f_k / s_k of each learner, on top.
+        measured: of that run.
+        factors: f_k / s_k of each learner, on top of the time it computed.
     """
 
-    def __init__(self, seconds: Mapping[int, Sequence[float]], factors: Sequence[float]) -> None:
-        self._seconds = {k: [factors[k - 1] * s for s in each] for k, each in seconds.items()}
+    def __init__(self, measured: Measured, factors: Sequence[float]) -> None:
+        self._seconds = {k: [factors[k - 1] * s for s in each] for k, each in measured.seconds.items()}
+        self._measured = measured
 
     def gradients(self, k: int, step: int, n: int) -> float:
         each = self._seconds[k]
         return sum(each[i % len(each)] for i in range(step, step + n))
 
+    def way(self, k: int, step: int) -> float:
+        ways = self._measured.ways[k]
+        return ways[step % len(ways)]
+
     def full_pass(self, k: int, batches: int) -> float:
         each = self._seconds[k]
         return batches * sum(each) / len(each)
+
+    def phase(self, loop: int) -> float | None:
+        phases = self._measured.phases
+        return phases[loop % len(phases)] if phases else None
 
 
 class Slowing:

@@ -75,7 +75,7 @@ def simulate(
 
     for loop in range(plan.loops):
         before_loop(method.w.copy())
-        receive(conductor.begin_loop(loop))
+        receive(conductor.begin_loop(loop, float(arrivals)))
         while not conductor.loop_done:
             k = order([k for k, queue in at_work.items() if queue])
             message, norms = work(*at_work[k].popleft())

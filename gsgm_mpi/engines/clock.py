@@ -18,6 +18,10 @@ class Kind(IntEnum):
     FULL_GRADIENT = 4
 
 
+class ImpossibleOrderError(Exception):
+    """A recorded order cannot have happened; the text says what an event is instead of what it should be."""
+
+
 class Happening(NamedTuple):
     """The next thing that happens."""
 

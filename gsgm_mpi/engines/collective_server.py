@@ -123,7 +123,7 @@ class CollectiveServer:
     def run(self) -> None:
         """Listens until the last learner has ended and all it has sent is recorded."""
         if not self._books.outstanding():
-            list(self._books.begin_loop(0))
+            list(self._books.begin_loop(0, self._now))
         self._patience.reset()
         while not self._final:
             self.stopped = self.stopped or self._stop_requested()
@@ -201,12 +201,12 @@ class CollectiveServer:
     def _record_round(self) -> None:
         for k in self._learners:
             header, arrival_s = self._reports[k].popleft()
-            step = self._books.step_of(k)
-            assert step is not None, "learners end the round in which the state machine stops them"
+            expected = self._books.expected(k)
+            assert expected is not None, "learners end the round in which the state machine stops them"
             self._now = max(self._now, arrival_s)
-            self._journal.on_sent(self._traffic.up(k, step))
+            self._journal.on_sent(self._traffic.up(k, expected.step))
             happening = Happening(Kind.MESSAGE, k, header.compute_s, header.wait_s, arrival_s, now_s=self._now)
-            self._journal.on_event(happening, step, header.fingerprint)
+            self._journal.on_event(happening, header.fingerprint, expected)
             report = Report(header.losses, header.grad_norms, header.compute_s, arrival_s)
             # What is handed out next the learners know themselves.
             list(self._books.message(k, _EMPTY, report, self._now))
@@ -227,5 +227,7 @@ class CollectiveServer:
         self._round, self._now = int(state["round"]), float(state["now"])
         self._books.restore(below("books.", state))
         for k in self._learners:
-            header = {"step": self._books.step_of(k), "epochs": int(state["epochs"])}
+            expected = self._books.expected(k)
+            assert expected is not None
+            header = {"step": expected.step, "epochs": int(state["epochs"])}
             self._comm.Send(pack(header, {**below(f"memory.{k}.", state), "": self._method.w}), dest=k, tag=Tag.MEMORY)

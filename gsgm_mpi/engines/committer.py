@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gsgm_mpi.engines.clock import Clock, Happening, Kind
+from gsgm_mpi.engines.clock import Clock, Happening, ImpossibleOrderError, Kind
 from gsgm_mpi.engines.conductor import Conductor, HandOut, Report
 from gsgm_mpi.engines.pool import Pool
 from gsgm_mpi.engines.server import Journal
@@ -15,10 +15,6 @@ from gsgm_mpi.engines.traffic import Traffic
 from gsgm_mpi.engines.wire import fingerprint
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.state import below
-
-
-class ImpossibleOrderError(Exception):
-    """A recorded order cannot have happened."""
 
 
 class Committer:
@@ -55,6 +51,7 @@ class Committer:
         self._variance_reduced = variance_reduced
         self._stop_requested = stop_requested
         self._after_event = after_event
+        self._now_s = 0.0
         #: The loop that the conductor is at has begun.
         self._begun = False
         #: w̃ of this loop, where there is one.
@@ -98,11 +95,12 @@ class Committer:
                 return False
             self._snapshot = self._conductor.method.w.copy()
             mu = self._pool.begin_outer_loop(self._snapshot)
-            self._journal.on_event(phase, fingerprint=fingerprint(mu))
+            self._now_s = phase.now_s
+            self._journal.on_event(phase, fingerprint(mu))
             learners = self._conductor.plan.learners
             self._journal.on_sent(learners * sum(self._traffic.full_gradient()))
         self._begun = True
-        self._submit(self._conductor.begin_loop(loop))
+        self._submit(self._conductor.begin_loop(loop, self._now_s))
         return True
 
     def _train(self) -> bool:
@@ -119,16 +117,19 @@ class Committer:
 
     def _deal_with(self, happening: Happening) -> None:
         kind, k, seconds, _, arrival_s, now_s = happening
+        self._now_s = now_s
         match kind:
             case Kind.MESSAGE:
-                step = self._conductor.step_of(k)
-                if step is None:
+                expected = self._conductor.expected(k)
+                if expected is None:
                     raise ImpossibleOrderError(f"a message of learner {k}, which had nothing to do")
                 result = self._pool.take(k)
-                self._journal.on_sent(self._traffic.up(k, step))
-                self._journal.on_event(happening, step, fingerprint(result.vector))
+                self._journal.on_sent(self._traffic.up(k, expected.step))
+                self._journal.on_event(happening, fingerprint(result.vector), expected)
                 report = Report(result.losses, result.grad_norms, seconds, arrival_s)
                 self._submit(self._conductor.message(k, result.vector, report, now_s))
+            case Kind.LEAVE | Kind.JOIN if self._conductor.is_away(k) != (kind == Kind.JOIN):
+                raise ImpossibleOrderError(f"learner {k}, which cannot {kind.name.lower()} now")
             case Kind.LEAVE:
                 self._journal.on_event(happening)
                 self._pool.lose(k)
@@ -149,11 +150,11 @@ class Committer:
         memories = self._pool.memories.items()
         conductor = {f"conductor.{name}": x for name, x in self._conductor.state().items()}
         kept = {f"memory.{k}.{name}": x for k, memory in memories for name, x in memory.items()}
-        return {"begun": self._begun, "snapshot": self._snapshot} | conductor | kept
+        return {"begun": self._begun, "snapshot": self._snapshot, "now_s": self._now_s} | conductor | kept
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a state that :meth:`state` gave, and hands out again what was on its way."""
-        self._begun, self._snapshot = bool(state["begun"]), state["snapshot"]
+        self._begun, self._snapshot, self._now_s = bool(state["begun"]), state["snapshot"], float(state["now_s"])
         self._conductor.restore(below("conductor.", state))
         for k in self._pool.memories:
             self._pool.memories[k] = below(f"memory.{k}.", state)

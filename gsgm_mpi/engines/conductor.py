@@ -42,6 +42,15 @@ class HandOut(NamedTuple):
     number: int
 
 
+class Expected(NamedTuple):
+    """What is known of a message before it comes."""
+
+    #: The learner's own step number of its first gradient.
+    step: int
+    #: When the work was handed out.
+    sent_s: float
+
+
 class UpdateRow(NamedTuple):
     """One row of ``/updates``."""
 
@@ -111,11 +120,12 @@ class Conductor:
         """Every learner of this loop has left, and none that is away has work left to do."""
         return not self._present and not any(self._budget.left(k) for k in self._away)
 
-    def begin_loop(self, loop: int) -> Iterator[HandOut]:
-        """Starts all learners; the iterator must be run to its end, as that of :meth:`message`."""
+    def begin_loop(self, loop: int, now: float) -> Iterator[HandOut]:
+        """Starts all learners at ``now`` seconds; the iterator must be run to its end, as that of :meth:`message`."""
         assert self.loop_done
         assert not self.in_flight
         self.loop = loop
+        self._now = now
         self._budget = make_budget(self.plan, loop)
         self._present = set(self.method.learners)
         self._away = set()
@@ -146,14 +156,18 @@ class Conductor:
             self._present.add(k)
             yield from self._run(self.method.on_join(k))
 
+    def is_away(self, k: int) -> bool:
+        """Whether learner k has left and not come back."""
+        return k in self._away
+
     def stop(self) -> None:
         """No more work is handed out; what is in flight still comes in and is used."""
         self._budget.close()
 
-    def step_of(self, k: int) -> int | None:
-        """Learner k's own step number of the first gradient of its oldest hand-out on its way; None: there is none."""
-        flying = self._ledger.flying[k]
-        return flying[0].step if flying else None
+    def expected(self, k: int) -> Expected | None:
+        """What learner k's next message is to be; None: it has nothing to do."""
+        work = self._ledger.oldest(k)
+        return None if work is None else Expected(work.step, work.sent_s)
 
     def weights_of(self, k: int) -> Vector | None:
         """The weights that learner k was sent last; None: it has had none yet."""
@@ -243,7 +257,8 @@ class Conductor:
         # Where learners average among themselves the rate follows their own steps: it must not depend on who is ahead.
         own_updates = self._ledger.next_step[k] * self.plan.learners
         lr = self.plan.lr_at(own_updates if self.method.collective else self.update)
-        return self._ledger.hand_out(k, n, lr, self.method.version, self._copy_for(k) if fresh else None)
+        weights = self._copy_for(k) if fresh else None
+        return self._ledger.hand_out(k, n, lr, self._now, self.method.version, weights)
 
     def _copy_for(self, k: int) -> Vector:
         w = self.method.weights_for(k)

@@ -31,6 +31,8 @@ class Work:
     step: int
     n: int
     lr: float
+    #: When it was handed out.
+    sent_s: float
     #: Whether ``weights`` are new to the learner.
     fresh: bool
     version: int
@@ -64,12 +66,12 @@ class Ledger:
         """Nothing of learner k is on its way or held."""
         return not self.flying[k] and not self.held[k]
 
-    def hand_out(self, k: int, n: int, lr: float, version: int, weights: Vector | None) -> Work:
+    def hand_out(self, k: int, n: int, lr: float, sent_s: float, version: int, weights: Vector | None) -> Work:
         """Notes a hand-out; weights None: those that the learner has."""
         fresh = weights is not None
         if weights is None:
             version, weights = self.last[k].version, self.last[k].weights
-        work = Work(k, self.count, self.next_step[k], n, lr, fresh, version, weights)
+        work = Work(k, self.count, self.next_step[k], n, lr, sent_s, fresh, version, weights)
         self.count += 1
         self.next_step[k] += n
         self.last[k] = work
@@ -93,6 +95,10 @@ class Ledger:
         lost.clear()
         return n
 
+    def oldest(self, k: int) -> Work | None:
+        """Learner k's oldest hand-out on its way; None: there is none."""
+        return self.flying[k][0] if self.flying.get(k) else None
+
     def outstanding(self) -> list[Work]:
         """What is on its way, in the order in which it was handed out."""
         return sorted((work for queue in self.flying.values() for work in queue), key=lambda work: work.number)
@@ -110,7 +116,7 @@ class Ledger:
             "next_step": np.array(list(self.next_step.values())),
             "count": self.count,
             "works": np.array([(w.k, w.number, w.step, w.n, w.fresh, w.version, where[id(w.weights)]) for w in works]),
-            "lr": np.array([work.lr for work in works]),
+            "lr": np.array([(work.lr, work.sent_s) for work in works]),
             "vectors": np.array(vectors),
             "reported": np.array([report is not None for report in reports]),
             "times": np.array([(r.compute_s, r.arrival_s) for r in (report or nothing for report in reports)]),
@@ -129,14 +135,14 @@ class Ledger:
         vectors = list(state["vectors"])
         losses, norms = iter(state["losses"].tolist()), iter(state["grad_norms"].tolist())
         works = []
-        for (k, number, step, n, fresh, version, j), lr, reported, (compute_s, arrival_s) in zip(
+        for (k, number, step, n, fresh, version, j), (lr, sent_s), reported, (compute_s, arrival_s) in zip(
             state["works"].tolist(), state["lr"].tolist(), state["reported"], state["times"].tolist(), strict=True
         ):
             report = None
             if reported:
                 own = range(n)
                 report = Report(tuple(next(losses) for _ in own), tuple(next(norms) for _ in own), compute_s, arrival_s)
-            works.append(Work(k, number, step, n, lr, bool(fresh), version, vectors[j], report))
+            works.append(Work(k, number, step, n, lr, sent_s, bool(fresh), version, vectors[j], report))
         for name, queues in (("flying", self.flying), ("held", self.held)):
             for queue in queues.values():
                 queue.clear()

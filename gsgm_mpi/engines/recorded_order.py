@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gsgm_mpi.engines.clock import Happening, Kind
+from gsgm_mpi.engines.clock import Happening, ImpossibleOrderError, Kind
 from gsgm_mpi.engines.conductor import HandOut
 
 
@@ -46,15 +46,18 @@ class RecordedOrder:
         return wanted.popleft() if wanted else float("inf")
 
     def next(self) -> Happening | None:
-        return self._take() if self._next is not None and self._next.event != Kind.FULL_GRADIENT else None
+        if self._next is not None and self._next.event == Kind.FULL_GRADIENT:
+            raise ImpossibleOrderError("a full gradient in the midst of a loop")
+        return self._take()
 
     def full_gradient(self) -> Happening | None:
-        return self._take() if self._next is not None and self._next.event == Kind.FULL_GRADIENT else None
+        if self._next is not None and self._next.event not in (Kind.FULL_GRADIENT, Kind.STOP):
+            raise ImpossibleOrderError("no full gradient, where one is due")
+        return self._take()
 
     def _take(self) -> Happening | None:
         event = self._next
-        assert event is not None
-        if event.event == Kind.STOP:
+        if event is None or event.event == Kind.STOP:
             return None
         self._next = next(self._events, None)
         self._now_s = max(self._now_s, event.arrival_s) + (self._server_s if event.event == Kind.MESSAGE else 0.0)

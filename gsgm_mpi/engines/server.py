@@ -14,7 +14,7 @@ import numpy as np
 from mpi4py import MPI
 
 from gsgm_mpi.engines.clock import Happening, Kind
-from gsgm_mpi.engines.conductor import Conductor, HandOut, Report
+from gsgm_mpi.engines.conductor import Conductor, Expected, HandOut, Report
 from gsgm_mpi.engines.failures import raise_failure
 from gsgm_mpi.engines.full_gradient import full_gradient
 from gsgm_mpi.engines.packing import pack
@@ -28,8 +28,8 @@ from gsgm_mpi.state import below
 class Journal(Protocol):
     """Who is told of what only the engine sees."""
 
-    def on_event(self, happening: Happening, step: int = 0, fingerprint: int = 0) -> None:
-        """A message has come, or another event of ``/trace``; told before the conductor is."""
+    def on_event(self, happening: Happening, fingerprint: int = 0, expected: Expected | None = None) -> None:
+        """A message has come, of which that was ``expected``, or another event; told before the conductor is."""
 
     def on_sent(self, payload_bytes: int) -> None:
         """Vectors have travelled, in either direction."""
@@ -94,6 +94,8 @@ class Server:
         self._snapshot: Vector = np.empty(0, dtype=np.float32)
         #: What each learner's rule remembers, as of the last pause.
         self._memories: dict[int, dict[str, Vector]] = {}
+        #: Of the last event. A loop begins with it, and not with a time of its own, so that a replay knows it too.
+        self._now_s = 0.0
         self._at_work = 0
         self._pausing = False
         self._put_aside: list[HandOut] = []
@@ -125,7 +127,7 @@ class Server:
                 if self._variance_reduced:
                     self._full_gradient()
                 self._begun = True
-                self._send(self._conductor.begin_loop(loop))
+                self._send(self._conductor.begin_loop(loop, self._now_s))
             if not self._train() or self._conductor.diverged:
                 break
             self._begun = False
@@ -173,14 +175,14 @@ class Server:
         return self._status.Get_source()
 
     def _take(self, k: int) -> None:
-        now = self._elapsed()
+        self._now_s = now = self._elapsed()
         message = self._message
         self._at_work -= 1
-        step = self._conductor.step_of(k)
-        assert step is not None
+        expected = self._conductor.expected(k)
+        assert expected is not None
         self._journal.on_sent(message.vector.nbytes)
         happening = Happening(Kind.MESSAGE, k, message.compute_s, message.wait_s, arrival_s=now, now_s=now)
-        self._journal.on_event(happening, step, message.fingerprint)
+        self._journal.on_event(happening, message.fingerprint, expected)
         report = Report(message.losses, message.grad_norms, message.compute_s, now)
         self._send(self._conductor.message(k, message.vector, report, now))
 
@@ -214,8 +216,9 @@ class Server:
         self._snapshot = self._conductor.method.w.copy()
         mu = self._form_mu()
         now = self._elapsed()
+        self._now_s = now
         happening = Happening(Kind.FULL_GRADIENT, 0, now - began, 0.0, arrival_s=now, now_s=now)
-        self._journal.on_event(happening, fingerprint=fingerprint(mu))
+        self._journal.on_event(happening, fingerprint(mu))
         # Snapshot down in float32; the full gradient up and down as 64-bit integers.
         self._journal.on_sent(len(self._learners) * (4 + 8 + 8) * mu.size)
 

@@ -54,6 +54,7 @@ class VirtualClock:
         self._batches = tuple(batches)
         self._outages = tuple(outages)
         self._now_s = 0.0
+        self._phases = 0
         self._arrivals: list[_Arrival] = []
         #: When each learner is done with all that it was handed.
         self._busy_until_s = dict.fromkeys(range(1, len(self._batches) + 1), 0.0)
@@ -70,7 +71,8 @@ class VirtualClock:
         begin_s = max(self._now_s + down, free_s)
         seconds = self._durations.gradients(k, hand_out.step, hand_out.n)
         self._busy_until_s[k] = end_s = begin_s + seconds
-        arrival_s = end_s + self._link.seconds(self._traffic.up(k, hand_out.step))
+        up = self._link.seconds(self._traffic.up(k, hand_out.step))
+        arrival_s = end_s + self._durations.way(k, hand_out.step) + up
         heappush(self._arrivals, _Arrival(arrival_s, hand_out.number, k, seconds, begin_s - free_s))
         return arrival_s
 
@@ -85,9 +87,13 @@ class VirtualClock:
     def full_gradient(self) -> Happening:
         began_s = self._now_s
         down, up = map(self._link.seconds, self._traffic.full_gradient())
+        phase_s = self._durations.phase(self._phases)
+        self._phases += 1
+        if phase_s is not None:
+            down, up = 0.0, 0.0
         ends = [
-            self._undisturbed(k, began_s + down, self._durations.full_pass(k, batches))
-            for k, batches in enumerate(self._batches, start=1)
+            self._undisturbed(k, began_s + down, self._durations.full_pass(k, n) if phase_s is None else phase_s)
+            for k, n in enumerate(self._batches, start=1)
         ]
         self._now_s = max(ends) + up
         self._busy_until_s = dict.fromkeys(self._busy_until_s, self._now_s)
@@ -122,6 +128,7 @@ class VirtualClock:
         """Arrays and numbers."""
         return {
             "now_s": self._now_s,
+            "phases": self._phases,
             "arrivals": np.array(sorted(self._arrivals), dtype=np.float64).reshape(-1, 5),
             "busy_until_s": np.array(list(self._busy_until_s.values())),
             "absences": np.array(self._absences, dtype=np.float64).reshape(-1, 3),
@@ -129,7 +136,7 @@ class VirtualClock:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a state that :meth:`state` gave."""
-        self._now_s = float(state["now_s"])
+        self._now_s, self._phases = float(state["now_s"]), int(state["phases"])
         # Sorted, a list is a heap.
         self._arrivals = [
             _Arrival(at_s, int(number), int(k), seconds, wait_s)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gsgm_mpi import cluster
+from gsgm_mpi.durations import Measured
 from gsgm_mpi.engines.clock import Clock
 from gsgm_mpi.engines.collective_server import CollectiveServer
 from gsgm_mpi.engines.committer import Committer
@@ -80,7 +81,7 @@ def wall_engine(
     )
 
 
-def virtual_clock(parts: Parts, recorded: Mapping[int, Sequence[float]] | None) -> VirtualClock:
+def virtual_clock(parts: Parts, recorded: Measured | None) -> VirtualClock:
     """Virtual time as the options have it; ``recorded``: see :func:`gsgm_mpi.cluster.durations`."""
     config, plan = parts.config, parts.plan
     return VirtualClock(

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gsgm_mpi.engines.clock import Happening, Kind
-from gsgm_mpi.engines.conductor import UpdateRow
+from gsgm_mpi.engines.conductor import Expected, UpdateRow
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.plan import Plan
 from gsgm_mpi.program.progress import Progress
@@ -119,13 +119,13 @@ class Journal:
         while len(self._waiting) > _MAX_WAITING:
             self._collect()
 
-    def on_event(self, happening: Happening, step: int = 0, fingerprint: int = 0) -> None:
+    def on_event(self, happening: Happening, fingerprint: int = 0, expected: Expected | None = None) -> None:
         """Writes a row of ``/trace``.
 
         Args:
             happening: what has happened.
-            step: of a message: the learner's own step number of its first gradient.
             fingerprint: of the message, or of the full gradient.
+            expected: of a message: what was known of it.
         """
         kind, k, seconds, wait_s, arrival_s, now_s = happening
         if not np.isnan(self._now_s):
@@ -135,8 +135,9 @@ class Journal:
             self._wait_s[k] += wait_s
         elif kind == Kind.FULL_GRADIENT:
             self._passes += 1
+        step, sent_s = expected or (0, arrival_s)
         trace = self._recorder.trace
-        trace.append((len(trace), kind, k, step, seconds, wait_s, arrival_s, fingerprint))
+        trace.append((len(trace), kind, k, step, sent_s, seconds, wait_s, arrival_s, fingerprint))
 
     def on_sent(self, payload_bytes: int) -> None:
         """Adds to the epoch's ``sent_bytes``."""

@@ -293,7 +293,7 @@ def _end_all(comm: MPI.Intracomm, error: BaseException) -> None:
         # An abort makes MPICH's launcher drop what it has not yet passed on: the traceback was lost 2 times in 12.
         time.sleep(_PASSING_ON_S)
         comm.Abort(FAILED)
-        # Now and then MPICH's Abort returns on a busy machine; taking leave properly would fail with a second traceback.
+        # MPICH's Abort was seen to return on a busy machine; to take leave properly would fail with another traceback.
         os._exit(FAILED)
 
 

@@ -118,6 +118,7 @@ class Proof:
         """The update that a message made, or that comes next."""
         updates = self._recorded.updates
         rows = np.flatnonzero((updates["learner"] == event["learner"]) & (updates["step"] == event["step"]))
+        rows = rows[rows >= self._same["updates"]]
         return int(rows[0]) + 1 if len(rows) else self._same["updates"] + 1
 
 

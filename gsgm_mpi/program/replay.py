@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsgm_mpi import data
-from gsgm_mpi.engines.committer import ImpossibleOrderError
+from gsgm_mpi.engines.clock import ImpossibleOrderError, Kind
 from gsgm_mpi.engines.conductor import Observer, UpdateRow
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.recorded_order import Event, RecordedOrder
@@ -97,7 +97,8 @@ def replay(
     )
     proof = Proof(recorded, recorder)
     books = conductor(parts, method, _Until(journal, last))
-    order = RecordedOrder(_events(recorded), parts.config.server_time)
+    events = _events(recorded)
+    order = RecordedOrder(events, parts.config.server_time)
     engine, pool = committer(
         comm,
         parts,
@@ -112,6 +113,7 @@ def replay(
     code, verdict = FINISHED, ""
     try:
         _check_data(recorded, parts)
+        _check_events(events, recorded.learners)
         try:
             engine.run()
         except _ReachedError:
@@ -147,6 +149,18 @@ def replay(
 def _events(recorded: RecordedRun) -> list[Event]:
     columns: Sequence[Any] = [recorded.trace[name].tolist() for name in Event._fields]
     return [Event(*row) for row in zip(*columns, strict=True)]
+
+
+def _check_events(events: Sequence[Event], learners: int) -> None:
+    for index, event in enumerate(events):
+        known = event.event in list(Kind)
+        of_nobody = event.event in (Kind.STOP, Kind.FULL_GRADIENT)
+        if not known or (event.learner not in range(1, learners + 1) and not of_nobody):
+            raise DifferenceError(
+                f"event {index} of /trace is none that a run writes: code {event.event}, learner {event.learner}"
+            )
+        if event.event == Kind.STOP and index < len(events) - 1:
+            raise DifferenceError(f"event {index} of /trace is a stop, but the run went on")
 
 
 def _check_data(recorded: RecordedRun, parts: Parts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ import torch
 
 from gsgm_mpi import cluster, data
 from gsgm_mpi.config import Config
+from gsgm_mpi.durations import Measured
 from gsgm_mpi.engines.failures import barrier, broadcast
 from gsgm_mpi.engines.learner import Learner
 from gsgm_mpi.engines.patience import Patience
@@ -181,8 +183,8 @@ class Start(NamedTuple):
     lock: Lock | None = None
     #: A checkpoint to go on from.
     state: dict[str, Any] | None = None
-    #: Each learner's recorded seconds, under ``--durations-from``.
-    durations: dict[int, list[float]] | None = None
+    #: What the run of ``--durations-from`` tells of its cluster.
+    durations: Measured | None = None
     #: A recorded run to be proved, the update to stop at, and whether a results file is written.
     recorded: RecordedRun | None = None
     until: int | None = None
@@ -222,6 +224,9 @@ def train(
             complain(mistake)
         return USAGE
     assert parts is not None
+    # What is there by now stays: the collector need not look through all of torch, which stalls a rank for 0.1 s and
+    # more (docs/performance.md).
+    gc.freeze()
     # A rank that shares its core must not spin at all; one that has its own may, for a while. A collective is several
     # messages, each of which a sleeper holds up for everyone: shorter sleeps double the updates of synchronous SGD.
     any_learner = mode.replaying or config.clock == "virtual"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gsgm_mpi.durations import Measured
 from gsgm_mpi.engines.clock import Happening, Kind
 from gsgm_mpi.engines.collective_server import CollectiveServer
 from gsgm_mpi.engines.committer import Committer
@@ -44,7 +45,7 @@ def serve(
     patience: Patience,
     *,
     state: Mapping[str, Any] | None,
-    durations: Mapping[int, Sequence[float]] | None,
+    durations: Measured | None,
 ) -> int:
     """Rank 0 from the start-up summary to the last line; returns the exit code.
 
@@ -55,7 +56,7 @@ def serve(
         interrupt: tells of a request to stop.
         patience: how to wait.
         state: a checkpoint to go on from.
-        durations: each learner's recorded seconds, under ``--durations-from``.
+        durations: what the run says that is named by ``--durations-from``.
     """
     config, plan = parts.config, parts.plan
     virtual = config.clock == "virtual"
@@ -126,7 +127,7 @@ def _engine(
     interrupt: Interrupt,
     elapsed: Callable[[], float],
     patience: Patience,
-    durations: Mapping[int, Sequence[float]] | None,
+    durations: Measured | None,
 ) -> tuple[Engine, Callable[[], None]]:
     """Rank 0's side of whatever the run needs, and what ends the other ranks' part where the engine does not."""
     engine: Engine

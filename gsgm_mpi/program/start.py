@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsgm_mpi.cluster import settle
+from gsgm_mpi.durations import Measured
 from gsgm_mpi.errors import UserError
 from gsgm_mpi.program.output import Lock
 from gsgm_mpi.program.resume import look
@@ -50,14 +51,14 @@ def _replay(command: Command, argv: Sequence[str]) -> Start:
     return Start(prepare(config, argv), lock, recorded=recorded, until=command.until, writes=command.writes)
 
 
-def _durations(path: str, learners: Any) -> dict[int, list[float]]:
+def _durations(path: str, learners: Any) -> Measured:
     recorded = read_run(Path(path), "--durations-from")
     if recorded.learners != learners:
         raise UserError(
             f"--learners must be that of the run in --durations-from, {recorded.learners}, not {learners}; leave it out"
         )
-    seconds = recorded.seconds()
-    idle = [k for k, each in seconds.items() if not each]
+    measured = recorded.measured()
+    idle = [k for k, each in measured.seconds.items() if not each]
     if idle:
         raise UserError(f"--durations-from: in {path} learner {idle[0]} has computed nothing; record a longer run")
-    return seconds
+    return measured

@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from gsgm_mpi.durations import Measured
+from gsgm_mpi.engines.clock import Kind
 from gsgm_mpi.errors import UserError
 from gsgm_mpi.results.schema import EPOCHS, SCHEMA_VERSION, TRACE, UPDATES, Column
 
@@ -34,11 +36,28 @@ class RecordedRun(NamedTuple):
         """How the run ended."""
         return str(self.provenance["status"])
 
-    def seconds(self) -> dict[int, list[float]]:
-        """Each learner's computing time of its steps, in order."""
+    def measured(self) -> Measured:
+        """What it tells of the cluster it ran on."""
         order = np.argsort(self.updates["step"], kind="stable")
-        learner, seconds = self.updates["learner"][order], self.updates["compute_s"][order]
-        return {k: seconds[learner == k].tolist() for k in range(1, self.learners + 1)}
+        learner, compute_s = self.updates["learner"][order], self.updates["compute_s"][order]
+        seconds = {k: compute_s[learner == k].tolist() for k in range(1, self.learners + 1)}
+        phases = self.trace["seconds"][self.trace["event"] == Kind.FULL_GRADIENT]
+        return Measured(seconds, {k: self._ways(k, len(each)) for k, each in seconds.items()}, phases.tolist())
+
+    def _ways(self, k: int, steps: int) -> list[float]:
+        """Of each of learner k's steps: what its message took from hand-out to arrival, less computing."""
+        messages = (self.trace["event"] == Kind.MESSAGE) & (self.trace["learner"] == k)
+        columns = (self.trace[name][messages].tolist() for name in ("step", "sent_s", "seconds", "arrival_s"))
+        ways: list[float] = []
+        free_s = 0.0
+        for step, sent_s, seconds, arrival_s in zip(*columns, strict=True):
+            # Work that came while the learner had other work began after that.
+            free_s = max(sent_s, free_s) + seconds
+            way = max(0.0, arrival_s - free_s)
+            # The steps of the message before, of which there were as many as lie between the two.
+            ways += [ways[-1]] * (step - len(ways)) if ways else []
+            ways.append(way)
+        return ways[:steps] + ways[-1:] * (steps - len(ways))
 
 
 def read_run(path: Path, option: str) -> RecordedRun:

@@ -65,6 +65,7 @@ TRACE = (
     Column("event", "u1", "1", "0 message, 1 leave, 2 join, 3 stop, 4 full gradient"),
     Column("learner", "i4", "1", "learner, 0 for none"),
     Column("step", "i8", "1", "the learner's own step number of the message's first gradient"),
+    Column("sent_s", "f8", "s", "when the work was handed out, since the run began"),
     Column("seconds", "f8", "s", "computing time as given to the method; duration of a full-gradient phase"),
     Column("wait_s", "f8", "s", "time the learner waited before it began"),
     Column("arrival_s", "f8", "s", "time of the event since the run began"),

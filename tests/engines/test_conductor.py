@@ -65,7 +65,7 @@ def vector(*x):
 def test_rows_say_what_happened():
     method = Immediate(vector(0, 0), [1, 2], lr=1.0)
     conductor, record = assemble(method, Plan(batches=(2, 2), epochs=1, lr=0.5))
-    first = list(conductor.begin_loop(0))
+    first = list(conductor.begin_loop(0, 0.0))
     assert [(h.k, h.step, h.n, h.lr) for h in first] == [(1, 0, 1, 0.5), (2, 0, 1, 0.5)]
     (reply,) = conductor.message(2, vector(3, 4), report(arrival_s=1.5), 2.0)
     assert (reply.k, reply.step) == (2, 1)
@@ -115,7 +115,7 @@ def test_not_fresh_means_the_weights_it_has():
 def test_a_message_of_several_gradients_writes_a_row_for_each():
     method = Immediate(vector(0), [1], lr=1.0)
     conductor, record = assemble(method, Plan(batches=(5,), epochs=1, lr=1.0), steps=3)
-    (first,) = conductor.begin_loop(0)
+    (first,) = conductor.begin_loop(0, 0.0)
     assert (first.step, first.n) == (0, 3)
     (second,) = conductor.message(1, vector(1), report(3), 1.0)
     assert (second.step, second.n) == (3, 2)
@@ -135,7 +135,7 @@ def test_epochs_are_reported_with_the_weights_after_their_last_update():
 
 def test_learners_with_the_same_version_share_one_copy():
     conductor, _ = assemble(Immediate(vector(0), [1, 2, 3], lr=1.0), Plan(batches=(9, 9, 9), epochs=1, lr=1.0))
-    sent = [h.weights for h in conductor.begin_loop(0)]
+    sent = [h.weights for h in conductor.begin_loop(0, 0.0)]
     assert sent[0] is sent[1] is sent[2]
 
 
@@ -143,7 +143,7 @@ def test_a_method_that_withholds_replies_is_named():
     method = Immediate(vector(0), [1], lr=1.0)
     method.silent = (1,)
     conductor, _ = assemble(method, Plan(batches=(3,), epochs=1, lr=1.0))
-    list(conductor.begin_loop(0))
+    list(conductor.begin_loop(0, 0.0))
     with pytest.raises(AssertionError, match="method immediate: nothing is in flight although 2 gradients"):
         list(conductor.message(1, vector(1), report(), 1.0))
 
@@ -166,7 +166,7 @@ def test_a_stop_ends_the_run_when_what_is_in_flight_has_come():
 def test_a_loss_that_is_not_finite_ends_the_run(loss):
     method = Immediate(vector(0), [1], lr=1.0)
     conductor, _ = assemble(method, Plan(batches=(9,), epochs=1, lr=1.0))
-    list(conductor.begin_loop(0))
+    list(conductor.begin_loop(0, 0.0))
     assert list(conductor.message(1, vector(1), report(loss=loss), 1.0)) == []
     assert conductor.diverged
     assert conductor.loop_done

@@ -34,7 +34,7 @@ def fill(recorder, epochs=3):
         for k in (1, 2):
             row = UpdateRow(2 * e + k - 2, k, e - 1, 0, 0, 0.0, 1.0, 2.0, 0.5, 0.0, 0.1, 0.2, applied=True)
             recorder.updates.append(row)
-            recorder.trace.append((len(recorder.trace), 0, k, 3, 0.1, 0.2, 0.3, 2**63 + 5))
+            recorder.trace.append((len(recorder.trace), 0, k, 3, 0.05, 0.1, 0.2, 0.3, 2**63 + 5))
     recorder.set_learners([3, 3], [0, 0], [1.0, 2.0], [0.1, 0.2])
 
 
