@@ -1,7 +1,8 @@
 """How much of what the cores could compute is left when a server serves learners: ``python benchmarks/efficiency.py``.
 
 The bound: as many processes as cores, each computing MnistNet's gradients and nothing else. Against it, real runs with
-more ranks than cores; both in turn, because machines are noisy. Prints the ratio of updates to gradients a second.
+more ranks than cores; both in turn, because machines are noisy. Prints the ratio of updates to gradients a second. With
+``--learners K`` the runs are in virtual time, computed by whatever ranks there are, one (in place) included.
 """
 
 from __future__ import annotations
@@ -42,14 +43,16 @@ def bound(algo: str, cores: int, seconds: float) -> float:
     return sum(float(process.communicate()[0]) for process in processes)
 
 
-def updates_per_second(algo: str, ranks: int, epochs: int) -> float:
+def updates_per_second(algo: str, ranks: int, epochs: int, learners: int | None) -> float:
     """Of a real run, from its last line."""
     with tempfile.TemporaryDirectory() as folder:
-        command = ["mpiexec", "-n", str(ranks), sys.executable, "-m", "gsgm_mpi", "--dataset", DATA]
+        launcher = ["mpiexec", "-n", str(ranks)] if ranks > 1 else []
+        command = [*launcher, sys.executable, "-m", "gsgm_mpi", "--dataset", DATA]
+        command += ["--clock", "virtual", "--learners", str(learners)] if learners else []
         command += ["--model", "mnistnet", "--batch-size", "100", "--algo", algo, "--epochs", str(epochs)]
         command += ["--output", str(Path(folder, "run.h5"))]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"finished after .* (\d+) updates/s", out)
+    found = re.search(r"finished after .*, (.+) updates/s", out)
     assert found, out
     return float(found[1])
 
@@ -61,13 +64,14 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--learners", type=int, help="in virtual time, so many")
     given = parser.parse_args()
     print("ranks  bound  updates/s  ratios")
     for ranks in given.ranks:
         bounds, rates = [], []
         for _ in range(given.rounds):
             bounds.append(bound("sgd", given.cores, 6))
-            rates.append(updates_per_second("sgd", ranks, given.epochs))
+            rates.append(updates_per_second("sgd", ranks, given.epochs, given.learners))
         ratios = [rate / most for rate, most in zip(rates, bounds, strict=True)]
         shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         print(f"{ranks:5d}  {statistics.median(bounds):5.0f}  {statistics.median(rates):9.0f}  {shown}", flush=True)

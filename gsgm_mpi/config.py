@@ -190,7 +190,7 @@ class Config:
         None,
         "how long a gradient takes: constant, lognormal:S or gamma:SHAPE (virtual: lognormal:0.1 by default); real "
         "learners wait until as long has passed",
-        "constant, lognormal:S with S >= 0, or gamma:SHAPE with SHAPE > 0",
+        "constant, lognormal:S with S in [0, 10], or gamma:SHAPE with SHAPE >= 0.1",
         _durations_ok,
         metavar="MODEL",
     )

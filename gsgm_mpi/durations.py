@@ -24,7 +24,7 @@ from gsgm_mpi.streams import Purpose, stream
 #: Learner k and its step to a multiple of the mean.
 Chance = Callable[[int, int], float]
 
-_MODELS = "constant, lognormal:S with S >= 0, or gamma:SHAPE with SHAPE > 0"
+_MODELS = "constant, lognormal:S with S in [0, 10], or gamma:SHAPE with SHAPE >= 0.1"
 _SPEEDS = "one number > 0 a learner (1,1,0.5), spread:FACTOR with FACTOR >= 1, lognormal:S or gamma:SHAPE"
 
 
@@ -159,9 +159,9 @@ def _draw(text: str) -> Callable[[np.random.Generator], float] | None:
     if text == "constant":
         return lambda _: 1.0
     x = _number(number)
-    if name == "lognormal" and 0 <= x < 100:
+    if name == "lognormal" and 0 <= x <= 10:
         return lambda rng: float(math.exp(x * rng.standard_normal()))
-    if name == "gamma" and 0 < x < math.inf:
+    if name == "gamma" and 0.1 <= x < math.inf:
         return lambda rng: float(rng.gamma(x) / x)
     return None
 
@@ -187,12 +187,16 @@ def parse_factors(speeds: str, slow: str, learners: int, seed: int) -> list[floa
 
 def parse_slow(text: str) -> dict[int, float]:
     """Reads ``3:5,7:2``: learner 3 takes 5 times as long, learner 7 twice."""
-    found = {}
+    found: dict[int, float] = {}
     for part in filter(None, text.split(",")):
         match = re.fullmatch(r"([1-9]\d*):(.+)", part.strip())
         factor = _number(match[2]) if match else math.nan
         if match is None or not 1 <= factor < math.inf:
             raise bad_option("--slow", repr(text), "LEARNER:FACTOR,... with factors >= 1", "e.g. 3:5")
+        if int(match[1]) in found:
+            raise UserError(
+                f"--slow must name a learner once, and {text!r} names learner {match[1]} twice; leave one out"
+            )
         found[int(match[1])] = factor
     return found
 

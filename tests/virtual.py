@@ -1,4 +1,4 @@
-"""Runs in virtual time on a toy problem: the real committer, in place or over ranks. No torch, no files but checkpoints."""
+"""Runs in virtual time on a toy problem: the real committer, in place or over ranks; no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from gsgm_mpi.durations import Durations, Modelled, Recorded, parse_factors
+from gsgm_mpi.durations import Durations, Measured, Modelled, Recorded, parse_factors
 from gsgm_mpi.engines.clock import Clock
 from gsgm_mpi.engines.committer import Committer
 from gsgm_mpi.engines.conductor import Conductor
@@ -26,6 +26,7 @@ from tests.methods.drive import Case
 from tests.simulate import Record
 
 D = 3
+INSTANT = Link()
 #: Seconds that recorded durations consist of: coarse, so that there are ties, and of different lengths.
 RECORDED = ((0.25, 1.0), (0.5,), (1.0, 0.25, 0.5), (0.75,), (0.25, 0.25, 2.0), (1.5, 0.5))
 
@@ -61,7 +62,7 @@ class Setting:
     durations: str = "constant"
     speeds: str = ""
     slow: str = ""
-    link: Link = Link()
+    link: Link = INSTANT
     outages: tuple[Outage, ...] = ()
     seed: int = 1
     variance_reduced: bool = False
@@ -86,7 +87,9 @@ class Setting:
     def model(self) -> Durations:
         factors = parse_factors(self.speeds, self.slow, self.learners, self.seed)
         if self.durations == "recorded":
-            return Recorded(dict(enumerate(RECORDED[: self.learners], start=1)), factors)
+            seconds = dict(enumerate(RECORDED[: self.learners], start=1))
+            ways = {k: [each[0] / 2 for _ in each] for k, each in seconds.items()}
+            return Recorded(Measured(seconds, ways, (1.0, 2.5) if self.seed % 2 else ()), factors)
         return Modelled(self.durations, factors, mean_s=1.0, seed=self.seed)
 
     def traffic(self, method) -> Traffic:
@@ -106,10 +109,14 @@ class Log(Record):
     """Observer and journal: rows, events of the trace, weights after each epoch, bytes."""
 
     events: list[Event] = field(default_factory=list)
+    #: When the work of each of them was handed out.
+    sent_s: list[float] = field(default_factory=list)
     sent: int = 0
 
-    def on_event(self, happening, step=0, fingerprint=0):
-        kind, k, seconds, wait_s, arrival_s, _ = happening
+    def on_event(self, happening, fingerprint=0, expected=None):
+        kind, k, seconds, wait_s, arrival_s, now_s = happening
+        step, sent_s = (0, now_s) if expected is None else expected
+        self.sent_s.append(sent_s)
         self.events.append(Event(int(kind), k, step, seconds, wait_s, arrival_s, fingerprint))
 
     def on_sent(self, payload_bytes):
@@ -125,6 +132,7 @@ class Outcome:
 
     rows: tuple
     events: tuple[Event, ...]
+    sent_s: tuple[float, ...]
     epochs: tuple[tuple[int, int, bytes], ...]
     w: bytes
     version: int
@@ -136,6 +144,7 @@ class Outcome:
             later,
             rows=self.rows + later.rows,
             events=self.events + later.events,
+            sent_s=self.sent_s + later.sent_s,
             epochs=self.epochs + later.epochs,
             sent=self.sent + later.sent,
         )
@@ -188,7 +197,9 @@ class Engine:
         log = self.log
         epochs = tuple((epoch, update, w.tobytes()) for epoch, update, w in log.epochs)
         rows = tuple(tuple(map(_exact, row)) for row in log.rows)
-        return Outcome(rows, tuple(log.events), epochs, self.method.w.tobytes(), self.method.version, log.sent)
+        return Outcome(
+            rows, tuple(log.events), tuple(log.sent_s), epochs, self.method.w.tobytes(), self.method.version, log.sent
+        )
 
     def checkpoint(self) -> dict[str, Any]:
         """The state as it comes out of a file."""

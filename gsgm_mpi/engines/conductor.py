@@ -102,7 +102,7 @@ class Conductor:
         self.loop = 0
         self._steps = steps
         self._observer = observer
-        self._budget = Budget(0)
+        self._budget = make_budget(plan, 0)
         self._ledger = Ledger(method.learners)
         self._present: set[int] = set()
         self._away: set[int] = set()

@@ -169,6 +169,9 @@ class OverRanks(Pool):
         return self._bench.begin_outer_loop(snapshot, self._idle)
 
     def close(self) -> None:
+        for k in self._queues:
+            self.lose(k)
+        self._ready.clear()
         for rank in self._at_work:
             self._send(rank, pack({"do": "stop"}, {}))
         # What has been dealt out and is not wanted any more still comes.

@@ -58,6 +58,8 @@ class VirtualClock:
         self._arrivals: list[_Arrival] = []
         #: When each learner is done with all that it was handed.
         self._busy_until_s = dict.fromkeys(range(1, len(self._batches) + 1), 0.0)
+        #: When the newest message of each arrives.
+        self._last_arrival_s = dict(self._busy_until_s)
         #: Departures and returns to come.
         self._absences = sorted(
             (at_s, kind, k)
@@ -72,7 +74,9 @@ class VirtualClock:
         seconds = self._durations.gradients(k, hand_out.step, hand_out.n)
         self._busy_until_s[k] = end_s = begin_s + seconds
         up = self._link.seconds(self._traffic.up(k, hand_out.step))
-        arrival_s = end_s + self._durations.way(k, hand_out.step) + up
+        # A learner's messages come in the order in which they were sent, whatever their ways took.
+        arrival_s = max(end_s + self._durations.way(k, hand_out.step) + up, self._last_arrival_s[k])
+        self._last_arrival_s[k] = arrival_s
         heappush(self._arrivals, _Arrival(arrival_s, hand_out.number, k, seconds, begin_s - free_s))
         return arrival_s
 
@@ -97,6 +101,7 @@ class VirtualClock:
         ]
         self._now_s = max(ends) + up
         self._busy_until_s = dict.fromkeys(self._busy_until_s, self._now_s)
+        self._last_arrival_s = dict(self._busy_until_s)
         # Everyone took part, so whoever was away has returned; who has left again since is told of below.
         over = {(o.k, o.begin_s) for o in self._outages if o.end_s <= self._now_s}
         begins = {(o.k, o.end_s): o.begin_s for o in self._outages}
@@ -121,7 +126,7 @@ class VirtualClock:
             self._arrivals = [message for message in self._arrivals if message.k != k]
             heapify(self._arrivals)
         else:
-            self._busy_until_s[k] = at_s
+            self._busy_until_s[k] = self._last_arrival_s[k] = at_s
         return Happening(kind, k, 0.0, 0.0, at_s, now_s=self._now_s)
 
     def state(self) -> dict[str, Any]:
@@ -131,6 +136,7 @@ class VirtualClock:
             "phases": self._phases,
             "arrivals": np.array(sorted(self._arrivals), dtype=np.float64).reshape(-1, 5),
             "busy_until_s": np.array(list(self._busy_until_s.values())),
+            "last_arrival_s": np.array(list(self._last_arrival_s.values())),
             "absences": np.array(self._absences, dtype=np.float64).reshape(-1, 3),
         }
 
@@ -143,4 +149,5 @@ class VirtualClock:
             for at_s, number, k, seconds, wait_s in state["arrivals"].tolist()
         ]
         self._busy_until_s = dict(zip(self._busy_until_s, state["busy_until_s"].tolist(), strict=True))
+        self._last_arrival_s = dict(zip(self._last_arrival_s, state["last_arrival_s"].tolist(), strict=True))
         self._absences = [(at_s, Kind(int(kind)), int(k)) for at_s, kind, k in state["absences"].tolist()]
