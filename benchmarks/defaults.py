@@ -13,7 +13,7 @@ import torch
 
 from gsgm_mpi.cli import parse
 from gsgm_mpi.learners import VarianceReduced
-from gsgm_mpi.program.run import build
+from gsgm_mpi.program.parts import build
 from tests.simulate import simulate
 
 

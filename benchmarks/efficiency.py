@@ -20,7 +20,7 @@ BOUND = f"""
 import time
 from dataclasses import replace
 from gsgm_mpi.cli import parse
-from gsgm_mpi.program.run import build
+from gsgm_mpi.program.parts import build
 config = parse(["--dataset", "{DATA}", "--model", "mnistnet", "--batch-size", "100", "--algo", "ALGO"])[0].config
 problem = build(config, 1, lambda _: None).problem
 w = problem.initial_weights()

@@ -17,7 +17,7 @@ import torch
 
 from gsgm_mpi.cli import parse
 from gsgm_mpi.methods import METHODS
-from gsgm_mpi.program.run import Parts, build
+from gsgm_mpi.program.parts import Parts, build
 from tests.simulate import simulate
 
 _FACTOR = 2.5

@@ -21,7 +21,8 @@ from gsgm_mpi.engines.virtual_clock import VirtualClock
 from gsgm_mpi.methods import Method
 from gsgm_mpi.network import parse_outages
 from gsgm_mpi.program.journal import Journal
-from gsgm_mpi.program.run import Parts, workbench
+from gsgm_mpi.program.parts import Parts
+from gsgm_mpi.program.run import workbench
 
 if TYPE_CHECKING:
     from mpi4py import MPI

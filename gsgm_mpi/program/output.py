@@ -49,6 +49,7 @@ class Lock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self._file.close()
             raise UserError(
                 f"--output {output} is being written by another run that has not ended; end that one, or name another "
                 "with --output"

@@ -109,17 +109,15 @@ class Proof:
         if table == "epochs":
             return DifferenceError(f"epoch {row + 1} differs: {what}")
         event = {c.name: self._recorded.trace[c.name][row].item() for c in TRACE}
+        update = self._same["updates"] + 1
+        if column not in ("index", "event", "learner", "step"):
+            # Who and what it was is right, so the update is known that the message made, now or after a wait.
+            updates = self._recorded.updates
+            made = (updates["learner"] == event["learner"]) & (updates["step"] == event["step"])
+            update = int(np.argmax(made)) + 1 if made.any() else update
         return DifferenceError(
-            f"update {self._update_of(event)} differs: event {row} of /trace, learner {event['learner']}, step "
-            f"{event['step']}: {what}"
+            f"update {update} differs: event {row} of /trace, learner {event['learner']}, step {event['step']}: {what}"
         )
-
-    def _update_of(self, event: dict[str, Any]) -> int:
-        """The update that a message made, or that comes next."""
-        updates = self._recorded.updates
-        rows = np.flatnonzero((updates["learner"] == event["learner"]) & (updates["step"] == event["step"]))
-        rows = rows[rows >= self._same["updates"]]
-        return int(rows[0]) + 1 if len(rows) else self._same["updates"] + 1
 
 
 def _alike(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:

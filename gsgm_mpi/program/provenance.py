@@ -16,7 +16,7 @@ from gsgm_mpi import __version__, data
 from gsgm_mpi.program.identity import sources
 
 if TYPE_CHECKING:
-    from gsgm_mpi.program.run import Parts
+    from gsgm_mpi.program.parts import Parts
 
 
 def provenance(parts: Parts, hosts: list[str]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from gsgm_mpi.learners import Vector
 from gsgm_mpi.program.engines import committer, conductor
 from gsgm_mpi.program.journal import Journal
 from gsgm_mpi.program.launch import FAILED, FINISHED, STOPPED, Interrupt
+from gsgm_mpi.program.parts import Parts
 from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.program.proof import DifferenceError, Proof
 from gsgm_mpi.program.provenance import provenance
-from gsgm_mpi.program.run import Parts
 from gsgm_mpi.program.wall import complain, say
 from gsgm_mpi.results.reader import RecordedRun
 from gsgm_mpi.results.recorder import Recorder
@@ -106,7 +106,7 @@ def replay(
         books,
         order,
         journal,
-        stop_requested=lambda: interrupt.requested or len(recorder.updates) >= total < plan.updates,
+        stop_requested=lambda: interrupt.requested or (until is not None and len(recorder.updates) >= until),
         after_event=proof.check,
         patience=patience,
     )

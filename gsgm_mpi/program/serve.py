@@ -22,9 +22,9 @@ from gsgm_mpi.program.engines import committer, conductor, virtual_clock, wall_e
 from gsgm_mpi.program.identity import identity
 from gsgm_mpi.program.journal import Journal
 from gsgm_mpi.program.launch import FINISHED, STOPPED, Interrupt
+from gsgm_mpi.program.parts import Parts
 from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.program.provenance import provenance
-from gsgm_mpi.program.run import Parts
 from gsgm_mpi.program.saver import Saver
 from gsgm_mpi.program.summary import describe
 from gsgm_mpi.program.wall import complain, say

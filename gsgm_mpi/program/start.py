@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ from gsgm_mpi.errors import UserError
 from gsgm_mpi.program.output import Lock
 from gsgm_mpi.program.resume import look
 from gsgm_mpi.program.wall import say
-from gsgm_mpi.results.reader import read_run
+from gsgm_mpi.results.reader import RecordedRun, read_run
 
 if TYPE_CHECKING:
     from gsgm_mpi.cli import Command
+    from gsgm_mpi.config import Config
     from gsgm_mpi.program.run import Start
 
 
@@ -27,27 +29,41 @@ def begin(command: Command, ranks: int, argv: Sequence[str]) -> Start | None:
         UserError: whatever is the user's to mend.
     """
     if command.replay is not None:
-        return _replay(command, argv)
-    config = settle(command.resolved.config, ranks)
-    lock = Lock(Path(config.output).resolve())
+        recorded = read_run(Path(command.replay), "--replay")
+        config = replace(command.resolved.config, learners=recorded.learners, clock=recorded.config["clock"])
+        prepared = partial(_replay, command, config, recorded, argv)
+    else:
+        config = settle(command.resolved.config, ranks)
+        prepared = partial(_run, config, argv)
+    lock = Lock(Path(config.output).resolve()) if command.writes else None
+    start = None
+    try:
+        start = prepared(lock)
+    finally:
+        if start is None and lock is not None:
+            lock.release()
+    return start
+
+
+def _run(config: Config, argv: Sequence[str], lock: Lock | None) -> Start | None:
     found = look(config)
     if found.ended:
         say(f"{config.output} has {found.ended}; nothing is left to do")
         return None
-    durations = None
-    if config.durations_from is not None:
-        durations = _durations(config.durations_from, config.learners)
-    from gsgm_mpi.program.run import Start, prepare  # late: torch
+    durations = None if config.durations_from is None else _durations(config.durations_from, config.learners)
+    # Late: torch.
+    from gsgm_mpi.program.parts import prepare
+    from gsgm_mpi.program.run import Start
 
     return Start(prepare(config, argv), lock, found.state, durations)
 
 
-def _replay(command: Command, argv: Sequence[str]) -> Start:
-    recorded = read_run(Path(command.replay or ""), "--replay")
-    from gsgm_mpi.program.run import Start, prepare
+def _replay(
+    command: Command, config: Config, recorded: RecordedRun, argv: Sequence[str], lock: Lock | None
+) -> Start | None:
+    from gsgm_mpi.program.parts import prepare
+    from gsgm_mpi.program.run import Start
 
-    config = replace(command.resolved.config, learners=recorded.learners, clock=recorded.config["clock"])
-    lock = Lock(Path(config.output).resolve()) if command.writes else None
     return Start(prepare(config, argv), lock, recorded=recorded, until=command.until, writes=command.writes)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from gsgm_mpi.cluster import DEFAULT_DURATIONS
 
 if TYPE_CHECKING:
-    from gsgm_mpi.program.run import Parts
+    from gsgm_mpi.program.parts import Parts
 
 #: Learners whose labels are listed one by one.
 _LISTED = 32

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 _KEPT = 2
+#: Under which the names of all others are kept.
+_NAMES = "names"
 
 
 def save(output: Path, update: int, state: Mapping[str, Any]) -> Path:
@@ -29,6 +30,8 @@ def save(output: Path, update: int, state: Mapping[str, Any]) -> Path:
     path = output.with_name(f"{output.name}.checkpoint-{update:09d}.npz")
     beside = output.with_name(f".{path.name}.{os.getpid()}.part")
     arrays = {name: np.frombuffer(x.encode(), np.uint8) if isinstance(x, str) else x for name, x in state.items()}
+    # The zip's checksums are of the contents, not of the names.
+    arrays[_NAMES] = np.frombuffer(_joined(arrays), np.uint8)
     try:
         with beside.open("wb") as file:
             np.savez(file, **arrays)
@@ -42,6 +45,10 @@ def save(output: Path, update: int, state: Mapping[str, Any]) -> Path:
     return path
 
 
+def _joined(names: Iterable[str]) -> bytes:
+    return "\n".join(sorted(names)).encode()
+
+
 def find(output: Path) -> list[Path]:
     """All checkpoints of a results file, the newest first."""
     pattern = re.compile(re.escape(output.name) + r"\.checkpoint-(\d{9,})\.npz")
@@ -53,11 +60,18 @@ def load_newest(output: Path, say: Callable[[str], None]) -> dict[str, Any] | No
     """The newest checkpoint that is whole; None: there is none. Of those that are not, ``say`` is told."""
     for path in find(output):
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            return _load(path)
+        except Exception as error:  # there is little that numpy and zipfile cannot raise of a damaged file
             say(f"{path.name} is damaged and left out: {' '.join(str(error).split())[:200]}")
     return None
+
+
+def _load(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        state = {name: arrays[name] for name in arrays.files}
+    if bytes(state.pop(_NAMES)) != _joined(state):
+        raise ValueError("its names are not those it was written with")
+    return state
 
 
 def text(state: Mapping[str, Any], name: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gsgm_mpi.cli import parse
-from gsgm_mpi.program.run import build
+from gsgm_mpi.program.parts import build
 from tests.mpi.test_runs import read
 from tests.simulate import simulate
 

@@ -10,7 +10,7 @@ import torch
 
 from gsgm_mpi.cli import parse
 from gsgm_mpi.learners import VarianceReduced
-from gsgm_mpi.program.run import build
+from gsgm_mpi.program.parts import build
 
 SHORT = ("--epochs", "6", "--inner-epochs", "3", "--output", "run.h5")
 

@@ -7,7 +7,7 @@ from gsgm_mpi import data
 from gsgm_mpi.cli import parse
 from gsgm_mpi.cluster import settle
 from gsgm_mpi.errors import UserError
-from gsgm_mpi.program.run import build, prepare
+from gsgm_mpi.program.parts import build, prepare
 from gsgm_mpi.program.summary import describe
 
 SMALL = ("--dataset", "synthetic:1x8x8:4:200")
