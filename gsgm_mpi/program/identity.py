@@ -13,28 +13,33 @@ from gsgm_mpi.config import NO_PART_OF_A_RUN, Config
 
 def identity(config: Config) -> dict[str, Any]:
     """The settled options that decide what is computed, and a hash of each file of the user's own among them."""
-    own = {name: value for name, value in config.to_dict().items() if name not in NO_PART_OF_A_RUN}
-    return own | {f"{option}_source": _hash(text) for option, text in sources(config).items()}
+    return _identity(config.to_dict(), sources(config))
 
 
 def identity_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The identity of a recorded run."""
-    config = json.loads(provenance["config"])
-    own = {name: value for name, value in config.items() if name not in NO_PART_OF_A_RUN}
-    recorded = json.loads(provenance["sources"])
-    return own | {f"{option}_source": _hash(text) for option, text in recorded.items()}
+    return _identity(json.loads(provenance["config"]), json.loads(provenance["sources"]))
 
 
 def sources(config: Config) -> dict[str, str]:
-    """The text of the user's own files, by the option that names them."""
+    """The text of the user's own files, by the option that names them; of a recorded run a hash."""
     named = {"method": config.method, "model": config.model or ""}
     files = {option: Path(name.rpartition(":")[0]) for option, name in named.items() if ".py:" in name}
-    return {option: path.read_text() for option, path in files.items() if path.is_file()}
+    texts = {option: path.read_text() for option, path in files.items() if path.is_file()}
+    recorded = Path(config.durations_from or "")
+    if recorded.is_file():
+        texts["durations_from"] = "sha256 " + hashlib.sha256(recorded.read_bytes()).hexdigest()
+    return texts
 
 
 def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
     """The first key, in the order of ``one``, whose values differ; None: there is none."""
     return next((key for key in [*one, *other] if one.get(key) != other.get(key)), None)
+
+
+def _identity(options: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    own = {name: value for name, value in options.items() if name not in NO_PART_OF_A_RUN}
+    return own | {f"{option}_source": _hash(text) for option, text in texts.items()}
 
 
 def _hash(text: str) -> str:

@@ -52,6 +52,11 @@ def _check(what: str, there: Mapping[str, Any], config: Config) -> None:
     key = first_difference(there, here)
     if key is not None:
         flag = "--" + key.replace("_", "-")
+        if key.endswith("_source"):
+            raise UserError(
+                f"--resume: the file of {flag.removesuffix('-source')} has changed since the {what} beside "
+                f"{config.output} was written; put it back, or name another --output"
+            )
         raise UserError(
             f"--resume: the {what} beside {config.output} is of another configuration: {flag} was "
             f"{there.get(key, 'not given')}, now it is {here.get(key, 'not given')}; give the same options, or another "

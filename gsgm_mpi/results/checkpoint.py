@@ -6,8 +6,10 @@ verified when it is read.
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,8 +69,10 @@ def load_newest(output: Path, say: Callable[[str], None]) -> dict[str, Any] | No
 
 
 def _load(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        state = {name: arrays[name] for name in arrays.files}
+    with zipfile.ZipFile(path) as members:
+        # Each is read whole: only then its checksum is looked at, and numpy stops where it believes an array to end.
+        contents = {name.removesuffix(".npy"): members.read(name) for name in members.namelist()}
+    state = {name: np.load(io.BytesIO(data), allow_pickle=False) for name, data in contents.items()}
     if bytes(state.pop(_NAMES)) != _joined(state):
         raise ValueError("its names are not those it was written with")
     return state

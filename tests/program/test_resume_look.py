@@ -117,10 +117,10 @@ def test_a_file_of_the_user_s_own_that_has_changed_is_refused(program):
     assert program.run(*argv, stop_at=15) == 85
     assert look(program.config(*argv, "--resume")).state is not None
     own_method(program, METHOD + "\n    wire = 'another'\n")
-    with pytest.raises(UserError, match="another configuration: --method"):
+    with pytest.raises(UserError, match="the file of --method has changed"):
         look(program.config(*argv, "--resume"))
     (program / "run.h5").unlink()
-    with pytest.raises(UserError, match="another configuration: --method"):
+    with pytest.raises(UserError, match="the file of --method has changed"):
         look(program.config(*argv, "--resume"))
 
 
