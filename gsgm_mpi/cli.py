@@ -89,8 +89,9 @@ def parse(argv: Sequence[str], recorded: Callable[[str, str], Mapping[str, Any]]
     if sources["until"] is not None:
         raise UserError("--until has a meaning only with --replay FILE; leave it out")
     base: dict[str, Any] = {}
-    if known.get("durations_from"):
-        found = recorded(known["durations_from"], "--durations-from")
+    source = known.get("durations_from", _early(early).get("durations_from"))
+    if isinstance(source, str):
+        found = recorded(source, "--durations-from")
         base = {name: found[name] for name in _OF_A_RECORDED_CLUSTER if name in found}
     resolved = resolve(known, sources["preset"], sources["config"], base)
     return Command(resolved, bool(sources["show_config"]))

@@ -47,6 +47,12 @@ def settle(config: Config, ranks: int) -> Config:
         raise UserError(
             "--groups node has no meaning under --clock virtual, whose learners have no nodes; use contiguous"
         )
+    if config.durations_from is not None and config.durations is not None:
+        raise UserError("--durations cannot be given with --durations-from, which says how long gradients take")
+    if config.gradient_time != Config.gradient_time and (
+        config.durations_from is not None or (clock == "wall" and config.durations is None)
+    ):
+        raise UserError("--gradient-time is for --durations, which is not in use here; leave it out")
     parse_factors(config.speeds, config.slow, learners, config.seed)
     parse_outages(config.outages, learners)
     return replace(config, clock=clock, learners=learners)

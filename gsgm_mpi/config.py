@@ -195,7 +195,11 @@ class Config:
         metavar="MODEL",
     )
     gradient_time: float = _option(
-        0.01, "seconds of a gradient in the middle, for --durations", "a number > 0", _positive, metavar="S"
+        0.01,
+        "seconds of a gradient in the middle, for --durations",
+        "a number in [1e-9, 1e6]",
+        lambda v: 1e-9 <= v <= 1e6,
+        metavar="S",
     )
     durations_from: str | None = _text(
         None, "virtual: durations of a recorded run, whose data, seed and learners are the defaults then", "FILE"
@@ -203,7 +207,7 @@ class Config:
     speeds: str = _option(
         "",
         "of the learners: one number for each, spread:FACTOR from first to last, lognormal:S or gamma:SHAPE",
-        "one number > 0 a learner (1,1,0.5), spread:FACTOR with FACTOR >= 1, lognormal:S or gamma:SHAPE",
+        "one number a learner (1,1,0.5), spread:FACTOR with FACTOR >= 1, lognormal:S or gamma:SHAPE",
         _speeds_ok,
         metavar="LIST",
     )

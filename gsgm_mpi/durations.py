@@ -24,8 +24,13 @@ from gsgm_mpi.streams import Purpose, stream
 #: Learner k and its step to a multiple of the mean.
 Chance = Callable[[int, int], float]
 
+#: How far speeds and factors may be from 1; beyond that virtual times lose their meaning.
+_MOST = 1e6
 _MODELS = "constant, lognormal:S with S in [0, 10], or gamma:SHAPE with SHAPE >= 0.1"
-_SPEEDS = "one number > 0 a learner (1,1,0.5), spread:FACTOR with FACTOR >= 1, lognormal:S or gamma:SHAPE"
+_SPEEDS = (
+    "one number in [1e-6, 1e6] a learner (1,1,0.5), spread:FACTOR with FACTOR in [1, 1e6], lognormal:S or gamma:SHAPE "
+    "(see --durations)"
+)
 
 
 class Durations(Protocol):
@@ -191,8 +196,8 @@ def parse_slow(text: str) -> dict[int, float]:
     for part in filter(None, text.split(",")):
         match = re.fullmatch(r"([1-9]\d*):(.+)", part.strip())
         factor = _number(match[2]) if match else math.nan
-        if match is None or not 1 <= factor < math.inf:
-            raise bad_option("--slow", repr(text), "LEARNER:FACTOR,... with factors >= 1", "e.g. 3:5")
+        if match is None or not 1 <= factor <= _MOST:
+            raise bad_option("--slow", repr(text), "LEARNER:FACTOR,... with factors in [1, 1e6]", "e.g. 3:5")
         if int(match[1]) in found:
             raise UserError(
                 f"--slow must name a learner once, and {text!r} names learner {match[1]} twice; leave one out"
@@ -210,16 +215,18 @@ def check_speeds(text: str) -> None:
 def _parse_speeds(text: str, learners: int, seed: int) -> list[float]:
     name, colon, number = text.partition(":")
     if colon:
-        if name == "spread" and 1 <= (spread := _number(number)) < math.inf:
+        if name == "spread" and 1 <= (spread := _number(number)) <= _MOST:
             return [float(spread ** ((k - 1) / max(1, learners - 1))) for k in range(1, learners + 1)]
         draw = _draw(text)
         if draw is not None:
             return [draw(stream(seed, Purpose.SPEEDS, k)) for k in range(1, learners + 1)]
     speeds = [_number(part) for part in text.split(",")]
-    if not all(0 < speed < math.inf for speed in speeds):
+    if not all(1 / _MOST <= speed <= _MOST for speed in speeds):
         raise bad_option("--speeds", repr(text), _SPEEDS, "e.g. spread:5")
     if len(speeds) != learners:
-        raise bad_option("--speeds", f"{len(speeds)} numbers", f"one number a learner, {learners} of them")
+        raise bad_option(
+            "--speeds", f"{len(speeds)} numbers", f"one number a learner, {learners} of them", "e.g. spread:5"
+        )
     return [1 / speed for speed in speeds]
 
 

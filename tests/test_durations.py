@@ -191,7 +191,8 @@ def test_stragglers_come_on_top_of_speeds():
 
 
 SPEEDS = (
-    "--speeds must be one number > 0 a learner (1,1,0.5), spread:FACTOR with FACTOR >= 1, lognormal:S or gamma:SHAPE"
+    "--speeds must be one number in [1e-6, 1e6] a learner (1,1,0.5), spread:FACTOR with FACTOR in [1, 1e6], "
+    "lognormal:S or gamma:SHAPE (see --durations)"
 )
 
 
@@ -226,7 +227,8 @@ def test_speeds_must_be_as_many_as_the_learners():
     check_speeds("1,2,3")
     check_speeds("")
     assert (
-        mistake(parse_factors, "1,2,3", "", 4, 0) == "--speeds must be one number a learner, 4 of them, not 3 numbers"
+        mistake(parse_factors, "1,2,3", "", 4, 0)
+        == "--speeds must be one number a learner, 4 of them, not 3 numbers; e.g. spread:5"
     )
 
 
@@ -234,7 +236,7 @@ def test_speeds_must_be_as_many_as_the_learners():
     "text", ["3", "3:", ":5", "0:5", "3:0.5", "3:nan", "3:inf", "3:x", "-1:5", "a:5", "1:2;3:4", "1.5:2"]
 )
 def test_stragglers_that_are_none_are_one_line(text):
-    expected = f"--slow must be LEARNER:FACTOR,... with factors >= 1, not {text!r}; e.g. 3:5"
+    expected = f"--slow must be LEARNER:FACTOR,... with factors in [1, 1e6], not {text!r}; e.g. 3:5"
     assert mistake(parse_slow, text) == expected
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from gsgm_mpi.engines.conductor import HandOut
+from gsgm_mpi.kind import Kind
 
-
-class Kind(IntEnum):
-    """Codes of ``/trace/event``: part of every recorded run, never renumber."""
-
-    MESSAGE = 0
-    LEAVE = 1
-    JOIN = 2
-    STOP = 3
-    FULL_GRADIENT = 4
+__all__ = ["Clock", "Happening", "ImpossibleOrderError", "Kind"]
 
 
 class ImpossibleOrderError(Exception):

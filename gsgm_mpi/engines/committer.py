@@ -82,7 +82,7 @@ class Committer:
             if not self._train() or self._conductor.diverged:
                 break
             self._begun = False
-            self._conductor.loop = loop + 1
+            self._conductor.end_loop()
 
     def _begin(self, loop: int) -> bool:
         """The full-gradient phase and the first hand-outs; whether the run goes on."""

@@ -131,6 +131,11 @@ class Conductor:
         self._away = set()
         yield from self._run(self.method.start())
 
+    def end_loop(self) -> None:
+        """The next loop is the one to begin, if there is one."""
+        assert self.loop_done
+        self.loop += 1
+
     def message(self, k: int, g: Vector, report: Report, now: float) -> Iterator[HandOut]:
         """Learner k's oldest hand-out has come back as ``g``, shape (d,), at ``now`` seconds."""
         self._now = now

@@ -131,7 +131,7 @@ class Server:
             if not self._train() or self._conductor.diverged:
                 break
             self._begun = False
-            self._conductor.loop = loop + 1
+            self._conductor.end_loop()
         for k in self._learners:
             self._order(k, Order.STOP)
         MPI.Request.Waitall([request for request, _ in self._sends])

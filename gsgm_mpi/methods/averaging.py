@@ -9,9 +9,9 @@ Symbols: x_k learner k's weights, K1 steps between two averages of a group of S 
     x_k ← x_k − η∇f_k(x_k), K1 times
     every K1 steps: x_k ← mean of k's group;  every K2 steps instead: x_k ← mean of all
 
-Under the wall clock learners do this among themselves, as collectives (gsgm_mpi/engines/collective.py); this is the
-same as a method: a barrier over a group, messages are weights. Means do not depend on order (gsgm_mpi/exact_mean.py),
-so both give the same bits.
+Under the wall clock learners do this among themselves, as collectives (gsgm_mpi/engines/collective_learner.py); this
+is the same as a method: a barrier over a group, messages are weights. Means do not depend on order
+(gsgm_mpi/exact_mean.py), so both give the same bits.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class Averaging(Method):
         #: Averages that each group has been through.
         self._rounds = dict.fromkeys(range(len(self.schedule.groups)), 0)
         self._working: set[int] = set()
+        #: The newest average was one of all that are present.
+        self._in_step = True
         #: In the midst of an average's rows.
         self._averaging = False
         #: What has arrived and waits for the others.
@@ -133,7 +135,7 @@ class Averaging(Method):
 
     @property
     def in_step(self) -> bool:
-        return self.settled and all(x is self.w for x in self._x.values())
+        return self.settled and self._in_step
 
     def _present(self, group: int) -> list[int]:
         return [k for k in self.schedule.groups[group] if k in self._working or k in self._held]
@@ -145,18 +147,20 @@ class Averaging(Method):
         at_global = [j for j in ready if self.schedule.is_global(self._rounds[j] + 1)]
         for j in ready:
             if j not in at_global:
-                yield from self._average([j])
+                yield from self._average([j], everyone=False)
         if at_global and len(at_global) == len(groups):
-            yield from self._average(at_global)
+            yield from self._average(at_global, everyone=True)
 
-    def _average(self, groups: list[int]) -> Iterator[Event]:
+    def _average(self, groups: list[int], *, everyone: bool) -> Iterator[Event]:
         together = sorted(k for k in self._held if any(k in self.schedule.groups[j] for j in groups))
         x = weighted_mean([self._held[k] for k in together], [self.share[k - 1] for k in together])
         self._averaging = True
         for k in together:
             yield Use(k)
             if k == together[0]:
-                self._x |= dict.fromkeys(together, x)
+                # An average of all is that of the learners that are away, too: they will begin with it.
+                self._x |= dict.fromkeys(self.learners if everyone else together, x)
+                self._in_step = everyone
                 same = all(own is x for own in self._x.values())
                 self.w = x if same else weighted_mean(list(self._x.values()), self.share)
                 self.version += 1

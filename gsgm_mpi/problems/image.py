@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -89,6 +90,7 @@ class ImageProblem:
         self._seed = seed
         # Without np.memmap's own type, whose pieces carry the map's attributes with them.
         self._train_x, self._train_y = np.asarray(images.train_x), np.asarray(images.train_y)
+        self._test = np.asarray(images.test_x), np.asarray(images.test_y)
         self._shards = [Shard(s, batch_size, k, seed) for k, s in enumerate(shards, start=1)]
         self._share = [1.0] * len(shards) if share is None else [float(s) for s in share]
         self._weight_decay = weight_decay
@@ -97,7 +99,7 @@ class ImageProblem:
         self._evaluation = Evaluation(
             self._flat,
             self._pixels,
-            (np.asarray(images.test_x), np.asarray(images.test_y)),
+            self._test,
             train_x=self._train_x,
             index=np.concatenate([shard.index for shard in self._shards]),
             classes=len(images.classes),
@@ -114,6 +116,13 @@ class ImageProblem:
     def batches(self, k: int) -> int:
         """Batches in one pass over learner k's samples."""
         return self._shard(k).batches()
+
+    def data_hash(self) -> str:
+        """16 hex digits that tell data sets apart: of all pixels and labels."""
+        digest = hashlib.sha256()
+        for array in (self._train_x, self._train_y, *self._test):
+            digest.update(np.ascontiguousarray(array).view(np.uint8))
+        return digest.hexdigest()[:16]
 
     def samples(self, k: int) -> int:
         """Learner k's samples, n_k."""

@@ -103,13 +103,14 @@ class Interrupt:
 
     def raise_from_now_on(self) -> None:
         """MPI has started."""
-        self.raises = True
         if self.requested:
             raise KeyboardInterrupt
+        self.raises = True
 
     def _on_signal(self, *_: object) -> None:
         self.requested = True
         if self.raises:
+            self.raises = False  # a second signal must not disturb the way out
             raise KeyboardInterrupt
 
 

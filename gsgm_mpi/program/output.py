@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -45,18 +46,28 @@ class Lock:
 
     def __init__(self, output: Path) -> None:
         self._path = output.with_name(f".{output.name}.lock")
-        self._file = self._path.open("a")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        while True:
+            self._file = self._path.open("a")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                self._file.close()
+                raise UserError(
+                    f"--output {output} is being written by another run that has not ended; end that one, or name "
+                    "another with --output"
+                ) from error
+            except OSError:
+                return  # a file system without locks: as safe as it can be
+            if self._is_there():
+                return
+            # The run that held it removed it in between: a lock on a file that is gone keeps nobody out.
             self._file.close()
-            raise UserError(
-                f"--output {output} is being written by another run that has not ended; end that one, or name another "
-                "with --output"
-            ) from error
-        except OSError:
-            # A file system without locks: as safe as it can be.
-            pass
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """The run has ended."""

@@ -99,7 +99,13 @@ def prepare(config: Config, argv: Sequence[str] = ()) -> Parts:
     """
     assert config.learners is not None
     config.method_class.check(config.options, config.learners)
-    return build(config, config.learners, say)._replace(argv=tuple(argv))
+    parts = build(config, config.learners, say)._replace(argv=tuple(argv))
+    try:
+        parts.method().state()
+    except AssertionError as error:
+        # Found now, and not when the run is to be saved.
+        raise UserError(f"--method {config.method}: {error}; see docs/own-methods.md on state") from error
+    return parts
 
 
 def build(config: Config, learners: int, say: Any) -> Parts:

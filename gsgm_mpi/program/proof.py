@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gsgm_mpi.kind import Kind
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.results.reader import RecordedRun
 from gsgm_mpi.results.recorder import Recorder
@@ -66,7 +67,7 @@ class Proof:
         text = f"{count['updates']:,} updates, {count['trace']:,} events and {count['epochs']} epochs"
         if not whole:
             return f"{text} are the same, to the last bit"
-        stops = int((self._recorded.trace["event"] == 3).sum())
+        stops = int((self._recorded.trace["event"] == Kind.STOP).sum())
         for name, ours in (count | {"trace": count["trace"] + stops}).items():
             theirs = len(getattr(self._recorded, name)[getattr(self._recomputed, name).columns[0].name])
             if ours != theirs and not (name == "epochs" and self.cut and ours > theirs):

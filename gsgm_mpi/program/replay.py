@@ -72,6 +72,8 @@ def replay(
         writes: whether ``--output`` is written.
     """
     interrupt.raises = False
+    if until is not None and until >= len(recorded.updates["update"]):
+        until = None  # all of it, and what came after the last update
     for line in _describe(recorded, parts, hosts):
         say(line)
     method = parts.method(recorded.hosts)
@@ -125,10 +127,9 @@ def replay(
         if interrupt.requested:
             code, verdict = STOPPED, f"stopped after update {len(recorder.updates):,}; up to there it is the same"
         else:
-            whole = until is None or until >= len(recorded.updates["update"])
             # Where learners average among themselves, a file that was not completed has weights of an earlier epoch.
             known = not (method.collective and parts.config.clock == "wall" and proof.cut)
-            verdict = proof.conclude(method.w if known else None, whole=whole)
+            verdict = proof.conclude(method.w if known else None, whole=until is None)
     except DifferenceError as difference:
         code, verdict = FAILED, str(difference)
     pool.close()
@@ -164,7 +165,8 @@ def _check_events(events: Sequence[Event], learners: int) -> None:
 
 
 def _check_data(recorded: RecordedRun, parts: Parts) -> None:
-    if recorded.provenance["partition_hash"] != data.partition_hash(parts.shards):
+    now = {"data_hash": parts.problem.data_hash(), "partition_hash": data.partition_hash(parts.shards)}
+    if any(recorded.provenance.get(name) != value for name, value in now.items()):
         raise DifferenceError("the data set or its partition is not the recorded one; check --data-dir")
     if len(recorded.weights) != parts.problem.d:
         raise DifferenceError(f"the model has {parts.problem.d} weights, the recorded one {len(recorded.weights)}")

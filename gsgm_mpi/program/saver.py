@@ -61,7 +61,12 @@ class Saver:
         update, epochs = self.progress()
         self._every.saved(epochs)
         state: dict[str, Any] = {f"{part}.{name}": x for part, p in self.parts.items() for name, x in p.state().items()}
-        state |= {"run.identity": self._identity, "run.elapsed": self._elapsed(), "run.epochs": epochs}
+        state |= {
+            "run.format": checkpoint.FORMAT,
+            "run.identity": self._identity,
+            "run.elapsed": self._elapsed(),
+            "run.epochs": epochs,
+        }
         try:
             checkpoint.save(self._output, update, state | {f"run.{name}": fact for name, fact in self._facts.items()})
         except OSError as error:

@@ -25,6 +25,7 @@ from gsgm_mpi.program.launch import FINISHED, STOPPED, Interrupt
 from gsgm_mpi.program.parts import Parts
 from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.program.provenance import provenance
+from gsgm_mpi.program.resume import data_of
 from gsgm_mpi.program.saver import Saver
 from gsgm_mpi.program.summary import describe
 from gsgm_mpi.program.wall import complain, say
@@ -83,7 +84,7 @@ def serve(
     progress = Progress(plan.epochs, plan.updates, config.report_every, clock=time.monotonic, say=say)
     evaluations = 2 if config.algo == "svrg" else 1
     journal = Journal(recorder, parts.problem.evaluate, plan, progress, evaluations, elapsed, virtual=virtual)
-    facts = {"start": start, "resumed": json.dumps(resumed)}
+    facts = {"start": start, "resumed": json.dumps(resumed), "data": data_of(parts)}
     saver = Saver(output, config.checkpoint_every, identity(config), elapsed, facts)
     # From here on there is a file, and a signal must leave a whole one.
     interrupt.raises = False

@@ -12,7 +12,7 @@ from gsgm_mpi.cluster import settle
 from gsgm_mpi.durations import Measured
 from gsgm_mpi.errors import UserError
 from gsgm_mpi.program.output import Lock
-from gsgm_mpi.program.resume import look
+from gsgm_mpi.program.resume import check_data, look
 from gsgm_mpi.program.wall import say
 from gsgm_mpi.results.reader import RecordedRun, read_run
 
@@ -35,6 +35,9 @@ def begin(command: Command, ranks: int, argv: Sequence[str]) -> Start | None:
     else:
         config = settle(command.resolved.config, ranks)
         prepared = partial(_run, config, argv)
+    if command.writes:
+        _check_sources(command.replay, "--replay", config)
+        _check_sources(config.durations_from, "--durations-from", config)
     lock = Lock(Path(config.output).resolve()) if command.writes else None
     start = None
     try:
@@ -43,6 +46,13 @@ def begin(command: Command, ranks: int, argv: Sequence[str]) -> Start | None:
         if start is None and lock is not None:
             lock.release()
     return start
+
+
+def _check_sources(path: str | None, option: str, config: Config) -> None:
+    if path is not None and Path(path).resolve() == Path(config.output).resolve():
+        raise UserError(
+            f"--output must be another file than {option} {path}, which is read; name another with --output"
+        )
 
 
 def _run(config: Config, argv: Sequence[str], lock: Lock | None) -> Start | None:
@@ -55,7 +65,10 @@ def _run(config: Config, argv: Sequence[str], lock: Lock | None) -> Start | None
     from gsgm_mpi.program.parts import prepare
     from gsgm_mpi.program.run import Start
 
-    return Start(prepare(config, argv), lock, found.state, durations)
+    parts = prepare(config, argv)
+    if found.state is not None:
+        check_data(found.state, parts)
+    return Start(parts, lock, found.state, durations)
 
 
 def _replay(

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsgm_mpi.durations import Measured
-from gsgm_mpi.engines.clock import Kind
 from gsgm_mpi.errors import UserError
+from gsgm_mpi.kind import Kind
 from gsgm_mpi.results.schema import EPOCHS, SCHEMA_VERSION, TRACE, UPDATES, Column
 
 
@@ -111,11 +111,14 @@ def _provenance(file: h5py.File, path: Path, option: str) -> dict[str, Any]:
     if "provenance" not in file or "schema_version" not in file["provenance"].attrs:
         raise UserError(f"{option} must be a results file, and {path} is another HDF5 file")
     found = dict(file["provenance"].attrs)
+    missing = [name for name in ("config", "learners", "sources", "start", "status", "clock") if name not in found]
     if found["schema_version"] != SCHEMA_VERSION:
         raise UserError(
             f"{option}: {path} has schema version {found['schema_version']}, this program reads {SCHEMA_VERSION}; "
             "use the program that wrote it"
         )
+    if missing:
+        raise UserError(f"{option}: {path} lacks {', '.join(missing)} in /provenance; it was changed")
     return found
 
 

@@ -59,7 +59,7 @@ LEARNERS = (
     Column("wait_s", "f8", "s", "time spent waiting for work"),
 )
 
-#: One row an event, in server order. Codes of ``event``: :class:`gsgm_mpi.engines.clock.Kind`.
+#: One row an event, in server order. Codes of ``event``: :class:`gsgm_mpi.kind.Kind`.
 TRACE = (
     Column("index", "i8", "1", "events before this one"),
     Column("event", "u1", "1", "0 message, 1 leave, 2 join, 3 stop, 4 full gradient"),

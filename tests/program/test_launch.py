@@ -90,13 +90,19 @@ def test_a_failure_before_mpi_starts_ends_no_rank(monkeypatch):
     assert "ZeroDivisionError" in parsed.err
 
 
-def test_a_signal_waits_for_mpi_interrupts_the_preparation_and_stops_training():
-    interrupt = Interrupt()
-    interrupt._on_signal()
+def test_a_signal_waits_for_mpi_interrupts_the_preparation_once_and_stops_training():
+    early = Interrupt()
+    early._on_signal()
     with pytest.raises(KeyboardInterrupt):
-        interrupt.raise_from_now_on()
+        early.raise_from_now_on()
+    early._on_signal()  # the way out is not disturbed by a second one
+    interrupt = Interrupt()
+    interrupt.raise_from_now_on()
     with pytest.raises(KeyboardInterrupt):
         interrupt._on_signal()
-    interrupt.raises = False
     interrupt._on_signal()
-    assert interrupt.requested
+    training = Interrupt()
+    training.raise_from_now_on()
+    training.raises = False
+    training._on_signal()
+    assert training.requested

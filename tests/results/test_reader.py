@@ -18,7 +18,7 @@ def path(tmp_path):
     """Two learners; the second's messages of two steps each come before the first's."""
     recorder = Recorder(
         tmp_path / "run.h5",
-        {"config": {"lr": 0.1, "seed": 3}, "learners": 2, "clock": "wall"},
+        {"config": {"lr": 0.1, "seed": 3}, "learners": 2, "clock": "wall", "sources": {}},
         hosts=["n1", "n2"],
         label_counts=np.array([[5, 0], [1, 4]]),
         weights=lambda: W,
@@ -143,12 +143,12 @@ def test_a_part_that_is_missing_is_named(path, name):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["config", "learners"])
+@pytest.mark.parametrize("name", ["config", "learners", "sources", "start", "status", "clock"])
 def test_provenance_that_is_incomplete_is_an_error_of_the_user_s(path, name):
     with h5py.File(path, "r+") as file:
         if name in file["provenance"].attrs:
             del file["provenance"].attrs[name]
-    with pytest.raises(UserError, match=r"results file"):
+    with pytest.raises(UserError, match=rf"lacks {name} in /provenance"):
         read_run(path, "--replay")
 
 
