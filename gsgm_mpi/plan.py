@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gsgm_mpi.errors import bad_option
@@ -172,6 +172,13 @@ class Budget(Stateful):
         self._left += n
         if self._own is not None:
             self._own[k] += n
+
+    def level(self, learners: Collection[int]) -> None:
+        """Shares out all that is left evenly among these, where each learner has a budget of its own."""
+        assert self._own is not None
+        each, more = divmod(self._left, len(learners))
+        shares = {k: each + (place < more) for place, k in enumerate(sorted(learners))}
+        self._own = dict.fromkeys(self._own, 0) | shares
 
     def close(self) -> None:
         """No more hand-outs: the run is being stopped."""

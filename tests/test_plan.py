@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsgm_mpi.errors import UserError
-from gsgm_mpi.plan import Decay, Plan, make_budget
+from gsgm_mpi.plan import Budget, Decay, Plan, make_budget
 
 
 def ends(plan):
@@ -89,3 +89,11 @@ def test_budget_is_one_pot_or_one_for_each():
     assert own.left() == 0
     own.give_back(2, 1)
     assert (own.left(1), own.left(2)) == (0, 1)
+
+
+def test_what_is_left_of_budgets_is_shared_out_evenly_among_some():
+    budget = Budget(10, [5, 3, 2])
+    budget.take(1, 1)
+    budget.level({3, 1})
+    assert [budget.left(k) for k in (1, 2, 3)] == [5, 0, 4]
+    assert budget.left() == 9

@@ -131,6 +131,11 @@ class Conductor:
         self._away = set()
         yield from self._run(self.method.start())
 
+    def _level(self) -> None:
+        """Where all are to take as many steps, what one misses is done by all: alone it would end on its own data."""
+        if self.plan.even and self._present:
+            self._budget.level(self._present)
+
     def end_loop(self) -> None:
         """The next loop is the one to begin, if there is one."""
         assert self.loop_done
@@ -151,15 +156,19 @@ class Conductor:
             self._budget.give_back(k, self._ledger.lose(k))
             self._present.discard(k)
             self._refused.pop(k, None)
+            self._level()
             yield from self._run(self.method.on_leave(k))
 
     def join(self, k: int, now: float) -> Iterator[HandOut]:
         """Learner k is back."""
         self._now = now
         self._away.discard(k)
+        self._present.add(k)
+        self._level()
         if self._budget.left(k):
-            self._present.add(k)
             yield from self._run(self.method.on_join(k))
+        else:
+            self._present.discard(k)
 
     def is_away(self, k: int) -> bool:
         """Whether learner k has left and not come back."""
