@@ -9,6 +9,12 @@ from pathlib import Path
 import numpy as np
 from _results import Results, UnreadableFileError
 
+#: Of a results file, what :func:`measure` needs.
+GROUPS = ("updates", "trace", "final")
+
+# In the column `event` of /trace.
+_MESSAGE = 0
+
 
 @dataclass(frozen=True)
 class Run:
@@ -22,8 +28,10 @@ class Run:
         learner: whose gradient, one entry an update.
         staleness: changes of w while it was computed, one entry an update.
         seconds: from the beginning of the run to its last update, in the run's own clock.
-        between_s: median time from the use of a learner's message to the arrival of its next, computing taken off:
-            messages on their way, the server, the wait for work; NaN where no learner sent two.
+        way_s: median over the messages of what lies between hand-out and arrival beside the learner's computing: the
+            way there and back, and whatever else holds a message up.
+        order: learner, step and staleness of all gradients, those that it dropped included.
+        weights: the last ones.
     """
 
     file: Path
@@ -33,31 +41,46 @@ class Run:
     learner: np.ndarray
     staleness: np.ndarray
     seconds: float
-    between_s: float
+    way_s: float
+    order: np.ndarray
+    weights: np.ndarray
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far ``file`` is from ``against``: fractions of 1, and 0 (None for the learner) where they agree."""
+    """How far ``file`` is from ``against``: fractions of 1, and 0 (None for learner and update) where they agree.
+
+    Attributes:
+        file: that one.
+        against: the other.
+        staleness_distance: total variation distance of the two histograms.
+        largest_share_difference: of a learner's share of the updates.
+        differing_learner: whose.
+        differing_update: the first, from 1, with another learner, step or staleness, or that only one of them has.
+        same_weights: the last weights are the same, bit for bit.
+    """
 
     file: Path
     against: Path
     staleness_distance: float
     largest_share_difference: float
     differing_learner: int | None
+    differing_update: int | None
+    same_weights: bool
 
 
 def measure(results: Results) -> Run:
     """Computes the figures of one run.
 
     Args:
-        results: a results file, read with its ``updates``.
+        results: a results file, read with :data:`GROUPS`.
 
     Raises:
-        UnreadableFileError: if the file's updates are none, or have not the columns that they should have.
+        UnreadableFileError: if the file's updates are none, or some columns are not as they should be.
     """
-    learner, staleness, applied = (_column(results, name, "iu") for name in ("learner", "staleness", "applied"))
-    arrival, queued, compute = (_column(results, name, "f") for name in ("arrival_s", "queued_s", "compute_s"))
+    names = ("learner", "step", "staleness", "applied")
+    learner, step, staleness, applied = (_column(results, "updates", name, "iu") for name in names)
+    arrival, queued = (_column(results, "updates", name, "f") for name in ("arrival_s", "queued_s"))
     used = applied != 0
     if not used.any():
         raise UnreadableFileError(results.path, "no gradient has been used yet")
@@ -70,7 +93,9 @@ def measure(results: Results) -> Run:
         learner=learner[used],
         staleness=staleness[used],
         seconds=float(np.max((arrival + queued)[used])),
-        between_s=_between(learner, arrival, queued, compute),
+        way_s=_way(results),
+        order=np.stack([learner, step, staleness]),
+        weights=results.column("final", "weights"),
     )
 
 
@@ -85,6 +110,8 @@ def compare(run: Run, reference: Run) -> Difference:
         staleness_distance=total_variation(run.staleness, reference.staleness),
         largest_share_difference=float(difference[worst]),
         differing_learner=int(learners[worst]) if difference[worst] > 0 else None,
+        differing_update=_first_difference(run.order, reference.order),
+        same_weights=run.weights.tobytes() == reference.weights.tobytes(),
     )
 
 
@@ -109,22 +136,30 @@ def quantile(column: np.ndarray, fraction: float) -> int:
     return int(np.quantile(column, fraction, method="inverted_cdf"))
 
 
-def _between(learner: np.ndarray, arrival: np.ndarray, queued: np.ndarray, compute: np.ndarray) -> float:
-    """The rows of one message, one for each of its gradients, share learner and arrival."""
-    order = np.lexsort((arrival, learner))
-    learner, arrival, queued, compute = (column[order] for column in (learner, arrival, queued, compute))
-    new = np.flatnonzero(np.diff(learner, prepend=learner[0] - 1) | (np.diff(arrival, prepend=np.nan) != 0))
-    computed = np.add.reduceat(compute, new)
-    learner, arrival, queued = learner[new], arrival[new], queued[new]
-    same = learner[1:] == learner[:-1]
-    if not same.any():
-        return np.nan
-    return float(np.median((arrival[1:] - arrival[:-1] - queued[:-1] - computed[1:])[same]))
+def _first_difference(one: np.ndarray, other: np.ndarray) -> int | None:
+    rows = min(one.shape[1], other.shape[1])
+    differ = np.flatnonzero((one[:, :rows] != other[:, :rows]).any(axis=0))
+    if len(differ):
+        return int(differ[0]) + 1
+    return None if one.shape == other.shape else rows + 1
 
 
-def _column(results: Results, name: str, kinds: str) -> np.ndarray:
-    column = results.column("updates", name)
-    if column.shape != results.column("updates", "learner").shape or column.ndim != 1 or column.dtype.kind not in kinds:
-        number = "number" if kinds == "f" else "whole number"
-        raise UnreadableFileError(results.path, f"/updates/{name} is not one {number} an update")
+def _way(results: Results) -> float:
+    """Work that came while the learner had other work began after that; NaN where there was no message."""
+    messages = _column(results, "trace", "event", "iu") == _MESSAGE
+    learner = _column(results, "trace", "learner", "iu")[messages]
+    columns = (_column(results, "trace", name, "f")[messages] for name in ("sent_s", "seconds", "arrival_s"))
+    free: dict[int, float] = {}
+    ways = []
+    for k, sent_s, seconds, arrival_s in zip(learner.tolist(), *(column.tolist() for column in columns), strict=True):
+        free[k] = max(sent_s, free.get(k, 0.0)) + seconds
+        ways.append(arrival_s - free[k])
+    return float(np.median(ways)) if ways else np.nan
+
+
+def _column(results: Results, group: str, name: str, kinds: str) -> np.ndarray:
+    column = results.column(group, name)
+    if column.shape != results.column(group, "learner").shape or column.ndim != 1 or column.dtype.kind not in kinds:
+        number, row = "number" if kinds == "f" else "whole number", "update" if group == "updates" else "event"
+        raise UnreadableFileError(results.path, f"/{group}/{name} is not one {number} an {row}")
     return column.astype(np.float64 if kinds == "f" else np.int64)

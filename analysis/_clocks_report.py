@@ -9,13 +9,17 @@ from pathlib import Path
 
 import numpy as np
 from _clocks_measure import Difference, Run, every_value, quantile, shares
-from _stability_report import _number, _print_aligned, _text, short_names
+from _stability_report import short_names
+from _table import number, print_aligned, text
 
 _RUN_HEADER = (
-    *("run", "method", "clock", "updates", "seconds", "updates/s", "between ms"),
+    *("run", "method", "clock", "updates", "seconds", "updates/s", "way ms"),
     *("staleness: mean", "median", "95 %", "max"),
 )
-_DIFFERENCE_HEADER = ("run", "against", "staleness distance", "largest share difference", "of learner")
+_DIFFERENCE_HEADER = (
+    *("run", "against", "staleness distance", "largest share difference", "of learner"),
+    *("first other update", "weights"),
+)
 
 # More rows than these are for --json; shown are then the learners that differ most.
 _SHOWN_LEARNERS = 12
@@ -24,23 +28,24 @@ _SHOWN_LEARNERS = 12
 def write_tables(runs: Sequence[Run], differences: Sequence[Difference]) -> None:
     """Prints a row for each run, for each comparison with the first run, and for each learner."""
     names = short_names(runs)
-    _print_aligned(_RUN_HEADER, [[names[run.file], *_run_row(run)] for run in runs], text_columns=3)
+    print_aligned(_RUN_HEADER, [[names[run.file], *_run_row(run)] for run in runs], text_columns=3)
     print()
     rows = [
         [
-            *(names[difference.file], names[difference.against], _number(difference.staleness_distance, ".3f")),
-            *(_number(100 * difference.largest_share_difference), _text(difference.differing_learner)),
+            *(names[difference.file], names[difference.against], number(difference.staleness_distance, ".3f")),
+            *(number(100 * difference.largest_share_difference), text(difference.differing_learner)),
+            *(text(difference.differing_update), "same" if difference.same_weights else "other"),
         ]
         for difference in differences
     ]
-    _print_aligned(_DIFFERENCE_HEADER, rows, text_columns=2)
-    print("staleness distance: total variation, 0 alike to 1 nothing in common; shares in points of %")
+    print_aligned(_DIFFERENCE_HEADER, rows, text_columns=2)
+    print("staleness distance: total variation, 0 alike to 1 nothing in common; shares in percentage points")
     print()
     learners = every_value([run.learner for run in runs])
     table = 100 * np.array([shares(run.learner, learners) for run in runs])
     shown = np.sort(np.argsort(-np.ptp(table, axis=0), kind="stable")[:_SHOWN_LEARNERS])
-    rows = [[str(learners[i]), *(_number(share) for share in table[:, i])] for i in shown]
-    _print_aligned(("learner", *(f"{names[run.file]} %" for run in runs)), rows, text_columns=1)
+    rows = [[str(learners[i]), *(number(share) for share in table[:, i])] for i in shown]
+    print_aligned(("learner", *(f"{names[run.file]} %" for run in runs)), rows, text_columns=1)
     if len(shown) < len(learners):
         print(f"the {len(shown)} of {len(learners)} learners whose share of the updates differs most")
     for run in runs:
@@ -62,8 +67,8 @@ def write_json(runs: Sequence[Run], differences: Sequence[Difference], path: Pat
 
 def _run_row(run: Run) -> list[str]:
     return [
-        *(_text(run.label), _text(run.clock), str(len(run.learner)), _number(run.seconds), _number(_rate(run), ".1f")),
-        *(_number(1000 * run.between_s, "z.2f"), _number(np.mean(run.staleness))),
+        *(text(run.label), text(run.clock), str(len(run.learner)), number(run.seconds), number(_rate(run), ".1f")),
+        *(number(1000 * run.way_s, "z.2f"), number(np.mean(run.staleness))),
         *(str(quantile(run.staleness, fraction)) for fraction in (0.5, 0.95, 1)),
     ]
 
@@ -77,7 +82,7 @@ def _run_fields(run: Run) -> dict[str, object]:
         "updates": len(run.learner),
         "seconds": _defined(run.seconds),
         "updates_per_second": _defined(_rate(run)),
-        "between_s": _defined(run.between_s),
+        "way_s": _defined(run.way_s),
         "staleness_mean": float(np.mean(run.staleness)),
         "staleness_median": quantile(run.staleness, 0.5),
         "staleness_95_percent": quantile(run.staleness, 0.95),

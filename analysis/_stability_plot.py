@@ -9,12 +9,11 @@ import matplotlib as mpl
 import numpy as np
 from _stability_measure import Run
 from _stability_report import short_names
+from _style import COLOURS, STYLE
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-# Okabe and Ito's palette, safe for the colour-blind, less its yellow, too pale for a line.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 # Five styles beside seven colours: the first 35 lines differ, and in grey print any five.
 _DASHES = (
     "-",
@@ -23,19 +22,6 @@ _DASHES = (
     (0, (6, 1.5, 1.2, 1.5)),
     (0, (3, 1.2, 1, 1.2, 1, 1.2)),
 )
-
-_STYLE = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "savefig.dpi": 200,
-    "pdf.fonttype": 42,  # text stays text: journals refuse the default's outlines
-}
 
 
 def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> None:
@@ -47,7 +33,7 @@ def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> N
         window: epochs of the running sigma.
         path: where to; the suffix says the format.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         names = labels(runs)
         # As many columns as fit: the width takes some 66 letters, a stroke as much as 10.
         columns = max(1, min(len(runs), 3, 66 // (max(map(len, names)) + 10)))
@@ -58,7 +44,7 @@ def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> N
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         for i, (run, label) in enumerate(zip(runs, names, strict=True)):
             line = {
-                "color": _COLOURS[i % len(_COLOURS)],
+                "color": COLOURS[i % len(COLOURS)],
                 "linestyle": _DASHES[i % len(_DASHES)],
                 "linewidth": strong if i < num_candidates else weak,
                 "zorder": 3 if i < num_candidates else 2,

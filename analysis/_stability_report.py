@@ -13,6 +13,7 @@ from typing import TextIO
 
 from _results import UnreadableFileError
 from _stability_measure import Comparison, Run
+from _table import number, print_aligned, text
 
 _RUN_HEADER = (
     *("run", "method", "K", "partition", "seed", "status", "epochs"),
@@ -38,7 +39,7 @@ def write_table(runs: Sequence[Run], pairs: Sequence[Comparison], window: int) -
     """Prints the aligned tables, each with a line that explains its columns."""
     names = short_names(runs)
     if runs:
-        _print_aligned(_RUN_HEADER, [_run_row(names, run) for run in runs], text_columns=6)
+        print_aligned(_RUN_HEADER, [_run_row(names, run) for run in runs], text_columns=6)
         print(
             "accuracy in %, sigma in points of it (ddof=0): all = all epochs, "
             f"run = mean over each {window} epochs, "
@@ -46,7 +47,7 @@ def write_table(runs: Sequence[Run], pairs: Sequence[Comparison], window: int) -
         )
     if pairs:
         print()
-        _print_aligned(_PAIR_HEADER, [_pair_row(names, pair) for pair in pairs], text_columns=2)
+        print_aligned(_PAIR_HEADER, [_pair_row(names, pair) for pair in pairs], text_columns=2)
         print("accuracy gain in points: peak - rival's peak; stability gain in %: 1 - sigma / rival's sigma")
 
 
@@ -103,19 +104,19 @@ def _run_row(names: Mapping[Path, str], run: Run) -> list[str]:
     figures = (run.final_accuracy, run.sigma_all, run.sigma_running, run.sigma_tail)
     return [
         names[run.file],
-        f"{_text(run.label)}/{_text(run.algo)}",
-        *(_text(option) for option in (run.learners, run.partition, run.seed)),
+        f"{text(run.label)}/{text(run.algo)}",
+        *(text(option) for option in (run.learners, run.partition, run.seed)),
         run.status,
         str(len(run.epoch)),
-        _number(100 * run.peak_accuracy),
-        _text(run.peak_epoch),
-        *(_number(100 * figure) for figure in figures),
+        number(100 * run.peak_accuracy),
+        text(run.peak_epoch),
+        *(number(100 * figure) for figure in figures),
     ]
 
 
 def _pair_row(names: Mapping[Path, str], pair: Comparison) -> list[str]:
     gains = (getattr(pair, field) for field in _GAIN_FIELDS)
-    return [names[pair.file], names[pair.against], *(_number(gain, "+.2f") for gain in gains)]
+    return [names[pair.file], names[pair.against], *(number(gain, "+.2f") for gain in gains)]
 
 
 def _run_fields(run: Run) -> dict[str, object]:
@@ -130,22 +131,3 @@ def _gain_fields(pair: Comparison) -> dict[str, object]:
 
 def _defined(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _text(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def _number(value: float, form: str = ".2f") -> str:
-    return "-" if math.isnan(value) else format(value, form)
-
-
-def _print_aligned(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int) -> None:
-    """Prints the first columns flush left, as text, and the rest flush right, as numbers."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        cells = [
-            cell.ljust(width) if i < text_columns else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())

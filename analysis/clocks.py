@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import _clocks_report as report
-from _clocks_measure import Run, compare, measure
+from _clocks_measure import GROUPS, Run, compare, measure
 from _results import UnreadableFileError, read
 
 _EPILOG = """\
@@ -22,12 +22,13 @@ that were dropped do not count.
 columns:
   seconds       from the beginning of the run to its last update, in the run's own clock
   updates/s     updates in such a second
-  between ms    median time from the use of a learner's message to the arrival of its next, without
-                computing: transport, the server, and the wait where the method has learners wait
+  way ms        median over the messages: from hand-out to arrival, without computing
   median, 95 %  the staleness that half of the updates and 95 % of them do not exceed
   staleness distance   total variation distance of the two histograms: the fraction of one that
                        would have to move to make it the other
   largest share difference   of a learner's share of the updates, in percentage points
+  first other update   the first that differs in learner, step or staleness; "-" if none
+  weights       at the end: same, bit for bit, or other
 --json has all of it in full precision, with the histograms as counts.
 
 exit code: 0 all is well, 1 a file was unreadable or could not be written, 2 usage.
@@ -98,7 +99,7 @@ def _load(files: Sequence[Path]) -> list[Run]:
     runs = []
     for file in files:
         try:
-            runs.append(measure(read(file, ("updates",))))
+            runs.append(measure(read(file, GROUPS)))
         except UnreadableFileError as error:
             print(f"cannot read {error}", file=sys.stderr)
     return runs

@@ -14,35 +14,48 @@ CONFIG = {"method": "downpour", "learners": 2}
 # Two learners by turns. Of the staleness 0 1 1 2 the mean is 1 and so is the median; 95 % need all.
 WALL = {
     "learner": [1, 2, 1, 2],
+    "step": [0, 0, 1, 1],
     "staleness": [0, 1, 1, 2],
+    "sent_s": [0.0, 0.25, 1.25, 1.5],
     "compute_s": [0.5, 0.75, 0.25, 0.5],
     "arrival_s": [1.0, 1.5, 2.0, 2.5],
     "queued_s": [0.25, 0.0, 0.0, 0.0],
 }
-# From use to next arrival without computing: learner 1 2.0 - 1.25 - 0.25, learner 2 2.5 - 1.5 - 0.5: both 0.5.
+# From hand-out to arrival without computing: 1.0 - 0.5, 1.25 - 0.75, 0.75 - 0.25, 1.0 - 0.5: always 0.5.
 # Here learner 2 sends three of the four, each as soon as it has computed for 0.5 s after the one before was used.
 VIRTUAL = {
     "learner": [2, 1, 2, 2],
+    "step": [0, 0, 1, 2],
     "staleness": [0, 1, 1, 1],
+    "sent_s": [0.0, 0.0, 0.5, 1.0],
     "compute_s": [0.5, 0.75, 0.5, 0.5],
     "arrival_s": [0.5, 0.75, 1.0, 1.5],
     "queued_s": [0.0, 0.0, 0.0, 0.5],
+}
+# Of each column of /trace, the one above that it repeats where every message is one gradient.
+TRACE = {
+    "learner": "learner",
+    "step": "step",
+    "sent_s": "sent_s",
+    "seconds": "compute_s",
+    "arrival_s": "arrival_s",
 }
 
 
 @pytest.fixture
 def write_updates(tmp_path):
-    """Writes a results file of the given columns of /updates."""
+    """Writes a results file of the given columns of /updates, and of /trace unless that is given."""
 
-    def write(name, columns, status="finished", **options):
+    def write(name, columns, status="finished", trace=None, weights=(1.0, 2.0), **options):
         path = tmp_path / name
+        trace = trace or {"event": np.zeros(len(columns["learner"]))} | {to: columns[of] for to, of in TRACE.items()}
+        columns = {"applied": np.ones(len(columns["learner"]))} | {n: c for n, c in columns.items() if n != "sent_s"}
         with h5py.File(path, "w") as file:
-            updates = file.create_group("updates")
-            for column, values in columns.items():
-                kind = np.float64 if column.endswith("_s") else np.int64
-                updates[column] = np.array(values, kind)
-            if "applied" not in columns:
-                updates["applied"] = np.ones(len(columns["learner"]), np.uint8)
+            for group, table in (("updates", columns), ("trace", trace)):
+                for column, values in table.items():
+                    kind = np.float64 if column.endswith(("_s", "seconds")) else np.int64
+                    file[f"{group}/{column}"] = np.array(values, kind)
+            file["final/weights"] = np.array(weights, np.float32)
             provenance = file.create_group("provenance").attrs
             provenance["config"] = json.dumps(CONFIG | options)
             provenance["status"] = status
@@ -55,24 +68,28 @@ def write_updates(tmp_path):
 def pair(write_updates):
     return [
         str(write_updates("wall.h5", WALL, clock="wall")),
-        str(write_updates("virtual.h5", VIRTUAL, clock="virtual")),
+        str(write_updates("virtual.h5", VIRTUAL, weights=(1.0, -2.0), clock="virtual")),
     ]
+
+
+def measure(path):
+    return _clocks_measure.measure(read(path, _clocks_measure.GROUPS))
 
 
 def test_the_tables_of_two_runs(pair, capsys):
     assert clocks.main(pair) == 0
     # Staleness 1/4 2/4 1/4 against 1/4 3/4: half of 1/4 + 1/4. Shares 2/4 against 1/4 and 3/4.
     assert capsys.readouterr().out == (
-        "run         method    clock    updates  seconds  updates/s  between ms  "
+        "run         method    clock    updates  seconds  updates/s  way ms  "
         "staleness: mean  median  95 %  max\n"
-        "wall.h5     downpour  wall           4     2.50        1.6      500.00  "
+        "wall.h5     downpour  wall           4     2.50        1.6  500.00  "
         "           1.00       1     2    2\n"
-        "virtual.h5  downpour  virtual        4     2.00        2.0        0.00  "
+        "virtual.h5  downpour  virtual        4     2.00        2.0    0.00  "
         "           0.75       1     1    1\n"
         "\n"
-        "run         against  staleness distance  largest share difference  of learner\n"
-        "virtual.h5  wall.h5               0.250                     25.00           1\n"
-        "staleness distance: total variation, 0 alike to 1 nothing in common; shares in points of %\n"
+        "run         against  staleness distance  largest share difference  of learner  first other update  weights\n"
+        "virtual.h5  wall.h5               0.250                     25.00           1                   1    other\n"
+        "staleness distance: total variation, 0 alike to 1 nothing in common; shares in percentage points\n"
         "\n"
         "learner  wall.h5 %  virtual.h5 %\n"
         "1            50.00         25.00\n"
@@ -92,7 +109,7 @@ def test_json_has_counts_and_fractions(pair, tmp_path):
         "updates": 4,
         "seconds": 2.5,
         "updates_per_second": 1.6,
-        "between_s": 0.5,
+        "way_s": 0.5,
         "staleness_mean": 1.0,
         "staleness_median": 1,
         "staleness_95_percent": 2,
@@ -107,6 +124,8 @@ def test_json_has_counts_and_fractions(pair, tmp_path):
             "staleness_distance": 0.25,
             "largest_share_difference": 0.25,
             "differing_learner": 1,
+            "differing_update": 1,
+            "same_weights": False,
         }
     ]
 
@@ -115,7 +134,7 @@ def test_a_run_is_no_distance_from_itself_and_three_can_be_compared(pair, capsys
     assert clocks.main([*pair, pair[0]]) == 0
     lines = capsys.readouterr().out.splitlines()
     # A file that is given twice has its path for its name.
-    assert lines[7].split() == [pair[0], pair[0], "0.000", "0.00", "-"]
+    assert lines[7].split() == [pair[0], pair[0], "0.000", "0.00", "-", "-", "same"]
     assert lines[-1].split() == ["2", "50.00", "75.00", "50.00"]
 
 
@@ -139,20 +158,62 @@ def test_what_was_dropped_does_not_count(write_updates, pair, capsys):
     assert row.split()[3:5] + row.split()[7:] == ["4", "2.50", "1.00", "1", "2", "2"]
 
 
-def test_the_rows_of_one_message_are_one_message(write_updates):
-    # Two local steps of 0.25 s each, sent at 1 and at 2: what lies between is 2 - 1 - 0.5.
-    columns = {"learner": [1] * 4, "staleness": [0] * 4, "compute_s": [0.25] * 4, "queued_s": [0.0] * 4}
-    path = write_updates("local.h5", columns | {"arrival_s": [1.0, 1.0, 2.0, 2.0]})
-    assert _clocks_measure.measure(read(path, ("updates",))).between_s == 0.5
+@pytest.mark.parametrize(
+    ("column", "values", "update"),
+    [
+        ("step", [0, 0, 1, 2], 4),
+        ("staleness", [0, 1, 2, 1], 3),
+        ("learner", [1, 2, 2, 1], 3),
+        ("compute_s", [0.5, 0.75, 0.25, 9.0], "-"),
+    ],
+)
+def test_the_first_update_that_differs_is_named(write_updates, pair, capsys, column, values, update):
+    other = write_updates("other.h5", WALL | {column: values})
+    assert clocks.main([pair[0], str(other)]) == 0
+    assert capsys.readouterr().out.splitlines()[5].split()[-2:] == [str(update), "same"]
 
 
-def test_a_single_update_leaves_the_time_between_undefined(write_updates, tmp_path, capsys):
-    path = str(write_updates("one.h5", {name: values[:1] for name, values in WALL.items()}, status="running"))
+def test_a_shorter_run_differs_where_it_ends(write_updates, pair, capsys):
+    shorter = write_updates("shorter.h5", {name: values[:3] for name, values in WALL.items()}, weights=(0.0, 0.0))
+    assert clocks.main([pair[0], str(shorter)]) == 0
+    assert capsys.readouterr().out.splitlines()[5].split()[-2:] == ["4", "other"]
+
+
+def test_the_way_of_a_message_of_several_steps(write_updates):
+    # Two messages of two local steps, 0.5 s computed in each, handed out at 0 and at 1; an event of another kind.
+    columns = {"learner": [1] * 4, "step": [0, 1, 2, 3], "staleness": [0] * 4, "compute_s": [0.25] * 4}
+    trace = {"event": [0, 0, 4], "learner": [1, 1, 0], "step": [0, 2, 0], "sent_s": [0.0, 1.0, 9.0]}
+    path = write_updates(
+        "local.h5",
+        columns | {"queued_s": [0.0] * 4, "arrival_s": [1.0, 1.0, 2.0, 2.0]},
+        trace=trace | {"seconds": [0.5, 0.5, 0.0], "arrival_s": [1.0, 2.0, 0.0]},
+    )
+    assert measure(path).way_s == 0.5
+
+
+def test_the_way_of_work_that_had_to_wait_for_the_learner(write_updates):
+    # Handed out while the learner was at work until 1.0, so 0.25 of the second message's 1.75 s are its way.
+    columns = {
+        "learner": [1, 1],
+        "step": [0, 1],
+        "staleness": [0, 0],
+        "sent_s": [0.0, 0.0],
+        "compute_s": [1.0, 0.5],
+        "arrival_s": [1.25, 1.75],
+        "queued_s": [0.0, 0.0],
+    }
+    assert measure(write_updates("ahead.h5", columns)).way_s == 0.25
+
+
+def test_without_messages_the_way_is_undefined(write_updates, tmp_path, capsys):
+    trace = {"event": [4], "learner": [0], "step": [0], "sent_s": [0.0], "seconds": [1.0], "arrival_s": [1.0]}
+    columns = {name: values[:1] for name, values in WALL.items()}
+    path = str(write_updates("one.h5", columns, status="running", trace=trace))
     assert clocks.main([path, path, "--json", str(tmp_path / "a.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split() == [path, "downpour", "-", "1", "1.25", "0.8", "-", "0.00", "0", "0", "0"]
     assert lines[-1] == f"note: {path}: running, 1 updates so far"
-    assert json.loads((tmp_path / "a.json").read_text())["runs"][0]["between_s"] is None
+    assert json.loads((tmp_path / "a.json").read_text())["runs"][0]["way_s"] is None
 
 
 def test_of_many_learners_those_that_differ_most_are_shown(write_updates, capsys):
@@ -221,6 +282,19 @@ def odd_arrival(path):
     return "/updates/arrival_s is not one number an update"
 
 
+def odd_sent(path):
+    with h5py.File(path, "r+") as file:
+        del file["trace/sent_s"]
+        file["trace/sent_s"] = [1, 2, 3, 4]
+    return "/trace/sent_s is not one number an event"
+
+
+def no_weights(path):
+    with h5py.File(path, "r+") as file:
+        del file["final/weights"]
+    return "has no data set /final/weights"
+
+
 def no_updates(path):
     with h5py.File(path, "r+") as file:
         del file["updates"]
@@ -248,7 +322,10 @@ def missing(path):
     return "no such file"
 
 
-SPOILS = [no_rows, only_dropped, no_staleness, odd_staleness, odd_arrival, no_updates, empty, text, folder, missing]
+SPOILS = [
+    *(no_rows, only_dropped, no_staleness, odd_staleness, odd_arrival, odd_sent, no_weights, no_updates),
+    *(empty, text, folder, missing),
+]
 
 
 @pytest.mark.parametrize("spoil", SPOILS)
