@@ -15,11 +15,11 @@ from mpi4py import MPI
 from gsgm_mpi.durations import Slowing
 from gsgm_mpi.engines.all_mean import all_mean
 from gsgm_mpi.engines.failures import barrier, wait
-from gsgm_mpi.engines.learner import Problem, slowed, work_off
 from gsgm_mpi.engines.packing import pack
 from gsgm_mpi.engines.parcels import receive
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.wire import ORDER_FIELDS, Header, Tag
+from gsgm_mpi.engines.work import Problem, slowed, work_off
 from gsgm_mpi.learners import Rule, Vector
 from gsgm_mpi.methods.averaging import Schedule, normalised
 from gsgm_mpi.plan import EveryEpochs, Plan

@@ -18,10 +18,10 @@ from gsgm_mpi.engines.clock import Happening, Kind
 from gsgm_mpi.engines.collective_learner import split
 from gsgm_mpi.engines.conductor import Conductor, Observer, Report, UpdateRow
 from gsgm_mpi.engines.failures import raise_failure
+from gsgm_mpi.engines.hooks import Journal, Saver
 from gsgm_mpi.engines.packing import pack
 from gsgm_mpi.engines.parcels import poll
 from gsgm_mpi.engines.patience import Patience
-from gsgm_mpi.engines.server import Journal, Saver
 from gsgm_mpi.engines.traffic import Traffic
 from gsgm_mpi.engines.wire import Header, Order, Tag
 from gsgm_mpi.learners import Vector

@@ -9,8 +9,8 @@ import numpy as np
 
 from gsgm_mpi.engines.clock import Clock, Happening, ImpossibleOrderError, Kind
 from gsgm_mpi.engines.conductor import Conductor, HandOut, Report
+from gsgm_mpi.engines.hooks import Journal
 from gsgm_mpi.engines.pool import Pool
-from gsgm_mpi.engines.server import Journal
 from gsgm_mpi.engines.traffic import Traffic
 from gsgm_mpi.engines.wire import fingerprint
 from gsgm_mpi.learners import Vector

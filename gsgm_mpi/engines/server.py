@@ -8,44 +8,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
 from gsgm_mpi.engines.clock import Happening, Kind
-from gsgm_mpi.engines.conductor import Conductor, Expected, HandOut, Report
+from gsgm_mpi.engines.conductor import Conductor, HandOut, Report
 from gsgm_mpi.engines.failures import raise_failure
 from gsgm_mpi.engines.full_gradient import full_gradient
+from gsgm_mpi.engines.hooks import Journal, Saver
 from gsgm_mpi.engines.packing import pack
 from gsgm_mpi.engines.parcels import receive
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.wire import Message, Order, Tag, fingerprint
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.state import below
-
-
-class Journal(Protocol):
-    """Who is told of what only the engine sees."""
-
-    def on_event(self, happening: Happening, fingerprint: int = 0, expected: Expected | None = None) -> None:
-        """A message has come, of which that was ``expected``, or another event; told before the conductor is."""
-
-    def on_sent(self, payload_bytes: int) -> None:
-        """Vectors have travelled, in either direction."""
-
-    def tick(self) -> bool:
-        """Called between messages: does a little of what can wait, and says whether there was anything."""
-
-
-class Saver(Protocol):
-    """Who is asked whether the state is to be saved, and saves it."""
-
-    def due(self, epochs: int) -> bool:
-        """Whether a checkpoint is to be written after so many epochs."""
-
-    def save(self) -> None:
-        """Writes one; the engine's ``state`` is called for it."""
 
 
 class Server:

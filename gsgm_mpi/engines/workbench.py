@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mpi4py import MPI
 
 from gsgm_mpi.engines.full_gradient import full_gradient
-from gsgm_mpi.engines.learner import Done, Problem, work_off
+from gsgm_mpi.engines.work import Done, Problem, work_off
 from gsgm_mpi.learners import RawGradient, Rule, VarianceReduced, Vector
 
 #: What a learner's rule remembers from one hand-out to the next.

@@ -13,9 +13,10 @@ from gsgm_mpi.engines.clock import Clock
 from gsgm_mpi.engines.collective_server import CollectiveServer
 from gsgm_mpi.engines.committer import Committer
 from gsgm_mpi.engines.conductor import Conductor, Observer
+from gsgm_mpi.engines.hooks import Saver
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.pool import InPlace, OverRanks, Pool
-from gsgm_mpi.engines.server import Saver, Server
+from gsgm_mpi.engines.server import Server
 from gsgm_mpi.engines.traffic import Traffic
 from gsgm_mpi.engines.virtual_clock import VirtualClock
 from gsgm_mpi.methods import Method

@@ -22,7 +22,7 @@ from gsgm_mpi.program.proof import DifferenceError, Proof
 from gsgm_mpi.program.provenance import provenance
 from gsgm_mpi.program.wall import complain, say
 from gsgm_mpi.results.reader import RecordedRun
-from gsgm_mpi.results.recorder import Recorder
+from gsgm_mpi.results.recorder import Recorder, as_stored
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -181,17 +181,11 @@ def _describe(recorded: RecordedRun, parts: Parts, hosts: list[str]) -> list[str
     ]
     now = provenance(parts, hosts)
     for name in ("versions", "cpu_capability", "platform", "memory_format"):
-        was, is_ = then[name], _as_stored(now[name])
+        was, is_ = then[name], as_stored(now[name])
         if was != is_:
             lines.append(f"note: {name} then: {was}; now: {is_}: the bits may differ")
     if config.device != "cpu":
         lines.append("note: bits are only promised on the CPU")
-    if _as_stored(now["sources"]) != then["sources"]:
+    if as_stored(now["sources"]) != then["sources"]:
         lines.append("note: a file of your own that the run used has changed since")
     return lines
-
-
-def _as_stored(value: Any) -> Any:
-    import json
-
-    return value if isinstance(value, str | int | float) else json.dumps(value)

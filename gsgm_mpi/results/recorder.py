@@ -113,7 +113,12 @@ class Recorder:
         _write(final, column, weights, "parameter")
         provenance = file.create_group("provenance", track_order=True)
         for name, value in self.provenance.items():
-            provenance.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
+            provenance.attrs[name] = as_stored(value)
+
+
+def as_stored(value: Any) -> str | int | float:
+    """A value of ``/provenance`` as an attribute: JSON where it is no text or number."""
+    return value if isinstance(value, str | int | float) else json.dumps(value)
 
 
 def utc_now() -> str:
