@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from gsgm_mpi import data
 from gsgm_mpi.engines.clock import ImpossibleOrderError, Kind
+from gsgm_mpi.engines.committer import Committer
 from gsgm_mpi.engines.conductor import Observer, UpdateRow
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.recorded_order import Event, RecordedOrder
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.program.engines import committer, conductor
-from gsgm_mpi.program.journal import Journal
 from gsgm_mpi.program.launch import FAILED, FINISHED, STOPPED, Interrupt
 from gsgm_mpi.program.parts import Parts
-from gsgm_mpi.program.progress import Progress
 from gsgm_mpi.program.proof import DifferenceError, Proof
 from gsgm_mpi.program.provenance import provenance
+from gsgm_mpi.program.record import open_record
 from gsgm_mpi.program.wall import complain, say
 from gsgm_mpi.results.reader import RecordedRun
-from gsgm_mpi.results.recorder import Recorder, as_stored
+from gsgm_mpi.results.recorder import as_stored
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -77,25 +77,18 @@ def replay(
     for line in _describe(recorded, parts, hosts):
         say(line)
     method = parts.method(recorded.hosts)
-    recorder = Recorder(
-        Path(parts.config.output).resolve() if writes else None,
-        provenance(parts, hosts) | {"replayed": recorded.provenance["start"]},
-        hosts=recorded.hosts,
-        label_counts=parts.label_counts,
-        weights=lambda: method.w,
-    )
     plan, began = parts.plan, time.perf_counter()
     last = plan.updates if until is None else until
     total = min(last, len(recorded.updates["update"]))
-    progress = Progress(plan.epochs, total, parts.config.report_every, clock=time.monotonic, say=say)
-    journal = Journal(
-        recorder,
-        parts.problem.evaluate,
-        plan,
-        progress,
-        2 if parts.config.algo == "svrg" else 1,
-        lambda: time.perf_counter() - began,
-        virtual=parts.config.clock == "virtual",
+    recorder, progress, journal = open_record(
+        parts,
+        method,
+        Path(parts.config.output).resolve() if writes else None,
+        ranks=hosts,
+        learners=recorded.hosts,
+        updates=total,
+        elapsed=lambda: time.perf_counter() - began,
+        more={"replayed": recorded.provenance["start"]},
     )
     proof = Proof(recorded, recorder)
     books = conductor(parts, method, _Until(journal, last))
@@ -112,23 +105,18 @@ def replay(
         after_event=proof.check,
         patience=patience,
     )
-    code, verdict = FINISHED, ""
+    # Where learners average among themselves, a file that was not completed has weights of an earlier epoch.
+    known = not (method.collective and parts.config.clock == "wall" and proof.cut)
+    code = FINISHED
     try:
         _check_data(recorded, parts)
         _check_events(events, recorded.learners)
-        try:
-            engine.run()
-        except _ReachedError:
-            pass
-        except ImpossibleOrderError as error:
-            raise proof.impossible(str(error)) from error
+        _run(engine, proof)
         journal.settle()
         proof.check()
         if interrupt.requested:
             code, verdict = STOPPED, f"stopped after update {len(recorder.updates):,}; up to there it is the same"
         else:
-            # Where learners average among themselves, a file that was not completed has weights of an earlier epoch.
-            known = not (method.collective and parts.config.clock == "wall" and proof.cut)
             verdict = proof.conclude(method.w if known else None, whole=until is None)
     except DifferenceError as difference:
         code, verdict = FAILED, str(difference)
@@ -138,13 +126,22 @@ def replay(
         complain(f"--replay: {verdict}")
     else:
         say(f"replay: {verdict}")
-    journal.finish({FINISHED: recorded.status if until is None else "stopped"}.get(code, "stopped"))
+    journal.finish(recorded.status if code == FINISHED and until is None else "stopped")
     if code == FINISHED and until is not None:
         scores = parts.problem.evaluate(method.w)
         say(f"after update {len(recorder.updates):,}: accuracy {scores.accuracy:.4f}  loss {scores.loss:.4f}")
     if writes:
         say(f"results: {parts.config.output}")
     return code
+
+
+def _run(engine: Committer, proof: Proof) -> None:
+    try:
+        engine.run()
+    except _ReachedError:
+        pass
+    except ImpossibleOrderError as error:
+        raise proof.impossible(str(error)) from error
 
 
 def _events(recorded: RecordedRun) -> list[Event]:

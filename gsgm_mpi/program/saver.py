@@ -60,16 +60,12 @@ class Saver:
         """Writes one; where that fails, says so and leaves the old ones."""
         update, epochs = self.progress()
         self._every.saved(epochs)
-        state: dict[str, Any] = {f"{part}.{name}": x for part, p in self.parts.items() for name, x in p.state().items()}
-        state |= {
-            "run.format": checkpoint.FORMAT,
-            "run.identity": self._identity,
-            "run.elapsed": self._elapsed(),
-            "run.epochs": epochs,
-        }
+        own = {"format": checkpoint.FORMAT, "identity": self._identity, "elapsed": self._elapsed(), "epochs": epochs}
         try:
-            checkpoint.save(self._output, update, state | {f"run.{name}": fact for name, fact in self._facts.items()})
-        except OSError as error:
+            state = {f"{part}.{name}": x for part, p in self.parts.items() for name, x in p.state().items()}
+            checkpoint.save(self._output, update, state | {f"run.{name}": x for name, x in (own | self._facts).items()})
+        except (OSError, AssertionError) as error:
+            # The latter: a method of the user's own has come to hold what a state cannot.
             complain(f"the checkpoint after update {update} could not be written: {error}")
 
     def restore(self, state: Mapping[str, Any]) -> None:

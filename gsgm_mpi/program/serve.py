@@ -23,14 +23,13 @@ from gsgm_mpi.program.identity import identity
 from gsgm_mpi.program.journal import Journal
 from gsgm_mpi.program.launch import FINISHED, STOPPED, Interrupt
 from gsgm_mpi.program.parts import Parts
-from gsgm_mpi.program.progress import Progress
-from gsgm_mpi.program.provenance import provenance
+from gsgm_mpi.program.record import open_record
 from gsgm_mpi.program.resume import data_of
 from gsgm_mpi.program.saver import Saver
 from gsgm_mpi.program.summary import describe
 from gsgm_mpi.program.wall import complain, say
 from gsgm_mpi.results import checkpoint
-from gsgm_mpi.results.recorder import Recorder, utc_now
+from gsgm_mpi.results.recorder import utc_now
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -65,14 +64,6 @@ def serve(
     resumed = [] if state is None else [*json.loads(checkpoint.text(state, "run.resumed")), utc_now()]
     start = utc_now() if state is None else checkpoint.text(state, "run.start")
     method = parts.method(hosts[1:])
-    recorder = Recorder(
-        output,
-        provenance(parts, hosts) | {"resumed": resumed},
-        hosts=[""] * plan.learners if virtual else hosts[1:],
-        label_counts=parts.label_counts,
-        weights=lambda: method.w,
-        start=start,
-    )
     for line in describe(parts, hosts):
         say(line)
     before_s = 0.0 if state is None else float(state["run.elapsed"])
@@ -81,9 +72,17 @@ def serve(
     def elapsed() -> float:
         return before_s + time.perf_counter() - began
 
-    progress = Progress(plan.epochs, plan.updates, config.report_every, clock=time.monotonic, say=say)
-    evaluations = 2 if config.algo == "svrg" else 1
-    journal = Journal(recorder, parts.problem.evaluate, plan, progress, evaluations, elapsed, virtual=virtual)
+    recorder, progress, journal = open_record(
+        parts,
+        method,
+        output,
+        ranks=hosts,
+        learners=[""] * plan.learners if virtual else hosts[1:],
+        updates=plan.updates,
+        elapsed=elapsed,
+        more={"resumed": resumed},
+        start=start,
+    )
     facts = {"start": start, "resumed": json.dumps(resumed), "data": data_of(parts)}
     saver = Saver(output, config.checkpoint_every, identity(config), elapsed, facts)
     # From here on there is a file, and a signal must leave a whole one.
