@@ -1,6 +1,7 @@
 """Thirty-one ranks, the other MPI library, and every method in turn (``make test-slow``)."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from gsgm_mpi.cli import parse
 from gsgm_mpi.methods import METHODS
 from tests.mpi.conftest import Launcher
 from tests.mpi.test_runs import check_file, read
+from tests.program.in_process import contents
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +45,33 @@ def test_the_other_mpi_does_the_same(other, n, algo):
     with read(other, "results.h5") as file:
         check_file(file, learners=n - 1, epochs=60)
         assert file["epochs/test_accuracy"][-1] >= 0.8
+
+
+@pytest.mark.parametrize(
+    "argv", [("--algo", "svrg", "--outages", "2:0.1-0.3"), ("--method", "k-avg", "--local-momentum", "--lr", "0.01")]
+)
+def test_both_mpis_give_the_same_bits_in_virtual_time(launcher, other, argv):
+    found = []
+    for ranks, mpi in ((3, launcher), (4, other)):
+        output = f"{ranks}.h5"
+        options = ("--clock", "virtual", "--learners", "5", "--epochs", "6", *argv, "--output", output)
+        done = mpi.run(ranks, *options)
+        assert done.returncode == 0, done.stderr
+        found.append(contents(mpi.folder / output))
+    assert found[0] == found[1]
+
+
+def test_what_ran_under_one_mpi_is_proved_and_goes_on_under_the_other(launcher, other):
+    options = ("--method", "psgd-1-lm", "--epochs", "400", "--output", "run.h5")
+    done = other.interrupt(4, *options, when=other.folder / "run.h5", number=signal.SIGUSR1)
+    assert done.returncode == 85, done.stderr
+    proved = launcher.run(2, "--replay", "run.h5")
+    assert proved.returncode == 0, proved.stderr
+    again = launcher.run(4, *options, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert "goes on after update" in again.stdout
+    proved = other.run(2, "--replay", "run.h5")
+    assert proved.returncode == 0, proved.stderr
 
 
 def test_a_mistake_under_the_other_mpi_ends_all_ranks(other):
