@@ -17,6 +17,7 @@ from mpi4py import MPI
 from gsgm_mpi.engines.clock import Happening, Kind
 from gsgm_mpi.engines.collective_learner import split
 from gsgm_mpi.engines.conductor import Conductor, Observer, Report, UpdateRow
+from gsgm_mpi.engines.engine import Engine
 from gsgm_mpi.engines.failures import raise_failure
 from gsgm_mpi.engines.hooks import Journal, Saver
 from gsgm_mpi.engines.packing import pack
@@ -32,7 +33,7 @@ from gsgm_mpi.state import below
 _EMPTY = np.empty(0, dtype=np.float32)
 
 
-class CollectiveServer:
+class CollectiveServer(Engine):
     """Rank 0; told by the conductor of updates and epochs, which it passes on.
 
     Args:
@@ -66,16 +67,15 @@ class CollectiveServer:
         elapsed: Callable[[], float],
         patience: Patience,
     ) -> None:
+        super().__init__(books(self), stop_requested)
         self._comm = comm
         self._method = method
-        self._books = books(self)
         self._observer = observer
         self._journal = journal
         self._saver = saver
         self._schedule = schedule
         self._traffic = traffic
         self._steps = steps
-        self._stop_requested = stop_requested
         self._elapsed = elapsed
         self._patience = patience
         self._learners = range(1, comm.Get_size())
@@ -92,24 +92,7 @@ class CollectiveServer:
         #: The mean of the weights that the learners ended with is here.
         self._final = False
         self._told = False
-        #: The run was ended early on request.
-        self.stopped = False
         split(comm, schedule)
-
-    @property
-    def update(self) -> int:
-        """Gradients so far."""
-        return self._books.update
-
-    @property
-    def epochs(self) -> int:
-        """Epochs complete so far."""
-        return self._books.epochs
-
-    @property
-    def diverged(self) -> bool:
-        """Some loss or gradient was not finite."""
-        return self._books.diverged
 
     def on_update(self, row: UpdateRow) -> None:
         """A gradient was used."""
@@ -122,12 +105,11 @@ class CollectiveServer:
 
     def run(self) -> None:
         """Listens until the last learner has ended and all it has sent is recorded."""
-        if not self._books.outstanding():
-            list(self._books.begin_loop(0, self._now))
+        if not self._conductor.outstanding():
+            list(self._conductor.begin_loop(0, self._now))
         self._patience.reset()
         while not self._final:
-            self.stopped = self.stopped or self._stop_requested()
-            if self.stopped:
+            if self._stopping():
                 self._tell_to_stop()
             heard = self._listen()
             if heard:
@@ -201,7 +183,7 @@ class CollectiveServer:
     def _record_round(self) -> None:
         for k in self._learners:
             header, arrival_s = self._reports[k].popleft()
-            expected = self._books.expected(k)
+            expected = self._conductor.expected(k)
             assert expected is not None, "learners end the round in which the state machine stops them"
             self._now = max(self._now, arrival_s)
             self._journal.on_sent(self._traffic.up(k, expected.step))
@@ -209,25 +191,25 @@ class CollectiveServer:
             self._journal.on_event(happening, header.fingerprint, expected)
             report = Report(header.losses, header.grad_norms, header.compute_s, arrival_s)
             # What is handed out next the learners know themselves.
-            list(self._books.message(k, _EMPTY, report, self._now))
+            list(self._conductor.message(k, _EMPTY, report, self._now))
         self._round += 1
         at_global = self._schedule.is_global(self._round)
-        self._saves = at_global and not self._books.loop_done and self._saver.due(self._books.epochs)
+        self._saves = at_global and not self._conductor.loop_done and self._saver.due(self._conductor.epochs)
 
     def state(self) -> dict[str, Any]:
         """Where the run stands after a global average: arrays and numbers."""
-        books = {f"books.{name}": x for name, x in self._books.state().items()}
+        books = {f"books.{name}": x for name, x in self._conductor.state().items()}
         memories = {f"memory.{k}.{name}": x for k, memory in self._memories.items() for name, x in memory.items()}
-        own = {"w": self._method.w, "round": self._round, "now": self._now, "epochs": self._books.epochs}
+        own = {"w": self._method.w, "round": self._round, "now": self._now, "epochs": self._conductor.epochs}
         return own | books | memories
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a state that :meth:`state` gave, and sends all learners theirs."""
         self._method.w = state["w"]
         self._round, self._now = int(state["round"]), float(state["now"])
-        self._books.restore(below("books.", state))
+        self._conductor.restore(below("books.", state))
         for k in self._learners:
-            expected = self._books.expected(k)
+            expected = self._conductor.expected(k)
             assert expected is not None
             header = {"step": expected.step, "epochs": int(state["epochs"])}
             self._comm.Send(pack(header, {**below(f"memory.{k}.", state), "": self._method.w}), dest=k, tag=Tag.MEMORY)

@@ -314,8 +314,6 @@ class Conductor:
             )
         if not np.isfinite(report.losses + report.grad_norms).all():
             self.diverged = True
-        if self.diverged and not self.method.collective:
-            self.stop()
 
     def _report_epochs(self) -> None:
         if not self.method.settled:

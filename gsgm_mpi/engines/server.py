@@ -15,6 +15,7 @@ from mpi4py import MPI
 
 from gsgm_mpi.engines.clock import Happening, Kind
 from gsgm_mpi.engines.conductor import Conductor, HandOut, Report
+from gsgm_mpi.engines.engine import LoopEngine
 from gsgm_mpi.engines.failures import raise_failure
 from gsgm_mpi.engines.full_gradient import full_gradient
 from gsgm_mpi.engines.hooks import Journal, Saver
@@ -23,10 +24,9 @@ from gsgm_mpi.engines.parcels import receive
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.engines.wire import Message, Order, Tag, fingerprint
 from gsgm_mpi.learners import Vector
-from gsgm_mpi.state import below
 
 
-class Server:
+class Server(LoopEngine):
     """Rank 0.
 
     Args:
@@ -54,75 +54,39 @@ class Server:
         elapsed: Callable[[], float],
         patience: Patience,
     ) -> None:
+        super().__init__(conductor, stop_requested, variance_reduced=variance_reduced)
         self._comm = comm
         self._learners = range(1, comm.Get_size())
-        self._conductor = conductor
         self._journal = journal
         self._saver = saver
-        self._variance_reduced = variance_reduced
-        self._stop_requested = stop_requested
         self._elapsed = elapsed
         self._patience = patience
         self._message = Message(conductor.method.w.size, steps)
         self._status = MPI.Status()
         self._sends: deque[tuple[MPI.Request, np.ndarray]] = deque()
-        #: The loop that the conductor is at has begun.
-        self._begun = False
-        #: w̃ of this loop, where there is one.
-        self._snapshot: Vector = np.empty(0, dtype=np.float32)
         #: What each learner's rule remembers, as of the last pause.
         self._memories: dict[int, dict[str, Vector]] = {}
-        #: Of the last event. A loop begins with it, and not with a time of its own, so that a replay knows it too.
-        self._now_s = 0.0
         self._at_work = 0
         self._pausing = False
         self._put_aside: list[HandOut] = []
-        #: The run was ended early on request.
-        self.stopped = False
-
-    @property
-    def update(self) -> int:
-        """Gradients used or dropped so far."""
-        return self._conductor.update
-
-    @property
-    def epochs(self) -> int:
-        """Epochs complete so far."""
-        return self._conductor.epochs
-
-    @property
-    def diverged(self) -> bool:
-        """Some loss or gradient was not finite."""
-        return self._conductor.diverged
 
     def run(self) -> None:
-        """From wherever the run stands to the end of the plan, a request to stop, or divergence; stops all learners."""
-        for loop in range(self._conductor.loop, self._conductor.plan.loops):
-            if not self._begun:
-                if self._stopping():
-                    self._ask_for_memories()
-                    break
-                if self._variance_reduced:
-                    self._full_gradient()
-                self._begun = True
-                self._send(self._conductor.begin_loop(loop, self._now_s))
-            if not self._train() or self._conductor.diverged:
-                break
-            self._begun = False
-            self._conductor.end_loop()
+        """See :class:`LoopEngine`; then stops all learners."""
+        super().run()
+        if self.stopped:
+            self._ask_for_memories()
         for k in self._learners:
             self._order(k, Order.STOP)
         MPI.Request.Waitall([request for request, _ in self._sends])
 
     def _train(self) -> bool:
-        """Whether the loop came to its end."""
         conductor = self._conductor
         while not conductor.loop_done:
             self._pausing = self._pausing or self._stopping() or self._saver.due(conductor.epochs)
             if self._pausing and not self._at_work:
-                self._ask_for_memories()
                 if self.stopped:
                     return False
+                self._ask_for_memories()
                 self._saver.save()
                 self._go_on()
             source = self._probe()
@@ -132,11 +96,6 @@ class Server:
             if not self._journal.tick() and not source:
                 self._patience.pause()
         return True
-
-    def _stopping(self) -> bool:
-        """Whether the run is to end early."""
-        self.stopped = self.stopped or self._stop_requested()
-        return self.stopped
 
     def _go_on(self) -> None:
         self._pausing = False
@@ -190,9 +149,8 @@ class Server:
         while self._sends and self._sends[0][0].Test():
             self._sends.popleft()
 
-    def _full_gradient(self) -> None:
+    def _full_gradient(self) -> bool:
         began = self._elapsed()
-        self._snapshot = self._conductor.method.w.copy()
         mu = self._form_mu()
         now = self._elapsed()
         self._now_s = now
@@ -200,6 +158,7 @@ class Server:
         self._journal.on_event(happening, fingerprint(mu))
         # Snapshot down in float32; the full gradient up and down as 64-bit integers.
         self._journal.on_sent(len(self._learners) * (4 + 8 + 8) * mu.size)
+        return True
 
     def _form_mu(self) -> Vector:
         for k in self._learners:
@@ -213,22 +172,17 @@ class Server:
         for k in self._learners:
             self._memories[k] = receive(self._comm, k, Tag.MEMORY, self._patience)[1]
 
-    def state(self) -> dict[str, Any]:
-        """Where the run stands, conductor and learners' memories included: arrays and numbers. Only while paused."""
-        assert not self._at_work
-        conductor = {f"conductor.{name}": x for name, x in self._conductor.state().items()}
-        memories = {f"memory.{k}.{name}": x for k, memory in self._memories.items() for name, x in memory.items()}
-        return {"begun": self._begun, "snapshot": self._snapshot} | conductor | memories
+    def _memories_now(self) -> Mapping[int, Mapping[str, Vector]]:
+        assert not self._at_work, "only while paused"
+        return self._memories
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a state that :meth:`state` gave, and hands out again what was on its way."""
-        self._begun, self._snapshot = bool(state["begun"]), state["snapshot"]
-        self._conductor.restore(below("conductor.", state))
+        memories = self._take_up(state)
         for k in self._learners:
-            own = below(f"memory.{k}.", state)
             weights = self._conductor.weights_of(k)
             self._order(k, Order.RECALL)
-            self._isend(pack({}, own if weights is None else {**own, "": weights}), k, Tag.MEMORY)
+            self._isend(pack({}, memories[k] if weights is None else {**memories[k], "": weights}), k, Tag.MEMORY)
         if self._begun and self._variance_reduced:
             self._form_mu()
         for hand_out in self._conductor.outstanding():

@@ -103,13 +103,8 @@ class VirtualClock:
         self._busy_until_s = dict.fromkeys(self._busy_until_s, self._now_s)
         self._last_arrival_s = dict(self._busy_until_s)
         # Everyone took part, so whoever was away has returned; who has left again since is told of below.
-        over = {(o.k, o.begin_s) for o in self._outages if o.end_s <= self._now_s}
-        begins = {(o.k, o.end_s): o.begin_s for o in self._outages}
-        self._absences = [
-            (at_s, kind, k)
-            for at_s, kind, k in self._absences
-            if (k, at_s if kind == Kind.LEAVE else begins[k, at_s]) not in over
-        ]
+        over = {(at_s, o.k) for o in self._outages if o.end_s <= self._now_s for at_s in (o.begin_s, o.end_s)}
+        self._absences = [(at_s, kind, k) for at_s, kind, k in self._absences if (at_s, k) not in over]
         return Happening(Kind.FULL_GRADIENT, 0, self._now_s - began_s, 0.0, self._now_s, now_s=self._now_s)
 
     def _undisturbed(self, k: int, from_s: float, seconds: float) -> float:

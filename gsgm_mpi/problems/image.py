@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from torch import nn
@@ -117,6 +118,7 @@ class ImageProblem:
         """Batches in one pass over learner k's samples."""
         return self._shard(k).batches()
 
+    @cached_property
     def data_hash(self) -> str:
         """16 hex digits that tell data sets apart: of all pixels and labels."""
         digest = hashlib.sha256()

@@ -33,7 +33,7 @@ def provenance(parts: Parts, hosts: list[str]) -> dict[str, Any]:
         "parameters": parts.problem.d,
         "seed": config.seed,
         "partition_hash": data.partition_hash(parts.shards),
-        "data_hash": parts.problem.data_hash(),
+        "data_hash": parts.problem.data_hash,
         "evaluated_on": "validation" if config.validation else "test",
         "threads": config.threads,
         "memory_format": parts.problem.memory_format,

@@ -162,7 +162,7 @@ def _check_events(events: Sequence[Event], learners: int) -> None:
 
 
 def _check_data(recorded: RecordedRun, parts: Parts) -> None:
-    now = {"data_hash": parts.problem.data_hash(), "partition_hash": data.partition_hash(parts.shards)}
+    now = {"data_hash": parts.problem.data_hash, "partition_hash": data.partition_hash(parts.shards)}
     if any(recorded.provenance.get(name) != value for name, value in now.items()):
         raise DifferenceError("the data set or its partition is not the recorded one; check --data-dir")
     if len(recorded.weights) != parts.problem.d:

@@ -58,7 +58,7 @@ def look(config: Config) -> Found:
 
 def data_of(parts: Parts) -> str:
     """What tells a run's data and their partition from others; options do not: a folder's contents may change."""
-    return f"{parts.problem.data_hash()} {data.partition_hash(parts.shards)}"
+    return f"{parts.problem.data_hash} {data.partition_hash(parts.shards)}"
 
 
 def check_data(state: Mapping[str, Any], parts: Parts) -> None:

@@ -95,9 +95,7 @@ def train(
     longest_s = 1e-4 if config.method_class.collective and not any_learner else 1e-3
     patience = Patience(eager_polls=0 if crowded else 500, longest_s=longest_s)
     if start is not None:
-        code = _lead(comm, start, hosts, interrupt, patience)
-        if start.lock is not None:
-            start.lock.release()
+        code = lead(comm, start, hosts, interrupt, patience)
     elif any_learner:
         compute_for_all(comm, workbench(comm, parts), parts.problem.d, patience)
         code = FINISHED
@@ -112,9 +110,13 @@ def workbench(comm: MPI.Intracomm, parts: Parts) -> Workbench:
     return Workbench(comm, parts.problem, parts.rule(), parts.plan.learners)
 
 
-def _lead(comm: MPI.Intracomm, start: Start, hosts: list[str], interrupt: Interrupt, patience: Patience) -> int:
-    """Rank 0's part of a run. Late imports, because only rank 0 needs HDF5 and the rest of it."""
-    if start.recorded is not None:
+def lead(comm: MPI.Intracomm, start: Start, hosts: list[str], interrupt: Interrupt, patience: Patience) -> int:
+    """Rank 0's part of a run or a replay; returns the exit code. Late imports, because only rank 0 needs HDF5."""
+    try:
+        if start.recorded is None:
+            from gsgm_mpi.program.serve import serve
+
+            return serve(comm, start.parts, hosts, interrupt, patience, state=start.state, durations=start.durations)
         from gsgm_mpi.program.replay import replay
 
         return replay(
@@ -127,9 +129,9 @@ def _lead(comm: MPI.Intracomm, start: Start, hosts: list[str], interrupt: Interr
             until=start.until,
             writes=start.writes,
         )
-    from gsgm_mpi.program.serve import serve
-
-    return serve(comm, start.parts, hosts, interrupt, patience, state=start.state, durations=start.durations)
+    finally:
+        if start.lock is not None:
+            start.lock.release()
 
 
 def _learn(comm: MPI.Intracomm, parts: Parts, hosts: list[str], patience: Patience, *, resumed: bool) -> None:

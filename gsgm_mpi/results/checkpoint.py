@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 #: Of what is in a checkpoint; a higher number with every change.
-FORMAT = 1
+FORMAT = 2
 _KEPT = 2
 #: Under which the names of all others are kept.
 _NAMES = "names"

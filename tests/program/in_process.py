@@ -15,8 +15,7 @@ from gsgm_mpi.cluster import settle
 from gsgm_mpi.config import Config
 from gsgm_mpi.engines.patience import Patience
 from gsgm_mpi.program.launch import FINISHED
-from gsgm_mpi.program.replay import replay
-from gsgm_mpi.program.serve import serve
+from gsgm_mpi.program.run import lead
 from gsgm_mpi.program.start import begin
 from gsgm_mpi.results.reader import read_provenance
 from gsgm_mpi.results.schema import EPOCHS, TRACE, UPDATES
@@ -65,27 +64,9 @@ class Program:
         start = begin(parse(argv, recorded_config), 1, argv)
         if start is None:
             return FINISHED
-        comm, interrupt, patience = MPI.COMM_SELF, Stops(stop_at), Patience()
-        try:
-            # As on every rank of a real run.
-            with np.errstate(over="ignore", invalid="ignore"):
-                if start.recorded is None:
-                    return serve(
-                        comm, start.parts, HOSTS, interrupt, patience, state=start.state, durations=start.durations
-                    )
-                return replay(
-                    comm,
-                    start.parts,
-                    HOSTS,
-                    interrupt,
-                    patience,
-                    recorded=start.recorded,
-                    until=start.until,
-                    writes=start.writes,
-                )
-        finally:
-            if start.lock is not None:
-                start.lock.release()
+        # As on every rank of a real run.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return lead(MPI.COMM_SELF, start, HOSTS, Stops(stop_at), Patience())
 
     def __truediv__(self, name: str) -> Path:
         return self.folder / name
