@@ -123,7 +123,8 @@ def seed(run: Results) -> int:
 def notes(runs: Iterable[Results]) -> list[str]:
     """A line for each run whose figures are not those of a finished one; read with their ``epochs``."""
     return [
-        f"note: {run.path.name}: {run.status}, {len(run.column('epochs', 'epoch'))} of {run.option('epochs')} epochs so far"
+        f"note: {run.path.name}: {run.status}, {len(run.column('epochs', 'epoch'))} of {run.option('epochs')} "
+        "epochs so far"
         for run in runs
         if run.status != "finished"
     ]
