@@ -21,6 +21,11 @@ def identity_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return _identity(json.loads(provenance["config"]), json.loads(provenance["sources"]))
 
 
+def digest(config: Config) -> str:
+    """12 hex digits that tell configurations apart."""
+    return _hash(json.dumps(identity(config), sort_keys=True))[:12]
+
+
 def sources(config: Config) -> dict[str, str]:
     """The text of the user's own files, by the option that names them; of a recorded run a hash."""
     named = {"method": config.method, "model": config.model or ""}

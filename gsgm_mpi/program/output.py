@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +34,26 @@ def check_output(output: Path, *, force: bool) -> None:
         raise UserError(f"--output {problem}; name another with --output")
 
 
+#: A look at whether a lock is held takes it for a moment.
+_ATTEMPTS, _PAUSE_S = 5, 0.05
+
+
+def is_being_written(output: Path) -> bool:
+    """Whether some run holds the :class:`Lock` of a results file."""
+    try:
+        with _lock_file(output).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # no lock file, or no locks on this file system
+    return False
+
+
+def _lock_file(output: Path) -> Path:
+    return output.with_name(f".{output.name}.lock")
+
+
 class Lock:
     """Held by the run that writes a results file, until it ends in whatever way.
 
@@ -45,13 +67,16 @@ class Lock:
     """
 
     def __init__(self, output: Path) -> None:
-        self._path = output.with_name(f".{output.name}.lock")
-        while True:
+        self._path = _lock_file(output)
+        for attempt in itertools.count(1):
             self._file = self._path.open("a")
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 self._file.close()
+                if attempt < _ATTEMPTS:
+                    time.sleep(_PAUSE_S)
+                    continue
                 raise UserError(
                     f"--output {output} is being written by another run that has not ended; end that one, or name "
                     "another with --output"

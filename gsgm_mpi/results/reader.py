@@ -87,8 +87,7 @@ def read_run(path: Path, option: str) -> RecordedRun:
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         if isinstance(error, UserError):
             raise
-        text = " ".join(str(error).split())[:200]
-        raise UserError(f"{option} must be a results file that can be read, not {path} ({text})") from error
+        raise _unreadable(path, option, error) from error
 
 
 def read_provenance(path: Path, option: str) -> dict[str, Any]:
@@ -98,8 +97,30 @@ def read_provenance(path: Path, option: str) -> dict[str, Any]:
         with h5py.File(path, "r") as file:
             return _provenance(file, path, option)
     except (OSError, RuntimeError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise UserError(f"{option} must be a results file that can be read, not {path} ({text})") from error
+        raise _unreadable(path, option, error) from error
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+
+    provenance: dict[str, Any]
+    #: On the evaluation set, after each epoch.
+    accuracies: list[float]
+
+
+def read_progress(path: Path, option: str) -> Progress:
+    """Reads little enough of a results file to be asked for often; errors as in :func:`read_run`."""
+    _check_there(path, option)
+    try:
+        with h5py.File(path, "r") as file:
+            return Progress(_provenance(file, path, option), file["epochs/test_accuracy"][:].tolist())
+    except (OSError, KeyError, RuntimeError) as error:
+        raise _unreadable(path, option, error) from error
+
+
+def _unreadable(path: Path, option: str, error: Exception) -> UserError:
+    text = " ".join(str(error).split())[:200]
+    return UserError(f"{option} must be a results file that can be read, not {path} ({text})")
 
 
 def _check_there(path: Path, option: str) -> None:
