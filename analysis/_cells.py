@@ -7,6 +7,7 @@ name alone does not tell two runs of one seed apart.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ OF_SETTING = (
     *("lr_decay", "warmup_epochs", "weight_decay", "augment", "weighting", "budget", "validation"),
     *("device", "memory_format", "threads"),
 )
+
+#: A run with such a status is whole.
+ENDED = ("finished", "diverged")
 
 # The names that the papers use; every other method goes by its own.
 _PAPERS = {
@@ -84,22 +88,30 @@ def load(
     runs = []
     for file in files:
         try:
-            runs.append(read(file, groups))
+            run = read(file, groups)
+            _check(run)
+            runs.append(run)
         except UnreadableFileError as error:
             unreadable.append(error)
     return runs, unreadable
 
 
+def _check(run: Results) -> None:
+    for name, value in run.config.items():
+        if isinstance(value, list | dict):
+            raise UnreadableFileError(run.path, f"/provenance/config has no single value for {name}")
+
+
 def cells(runs: Sequence[Results]) -> dict[Cell, dict[int, Results]]:
     """The runs by cell and seed, in the order in which they are to be shown.
 
-    Two runs of one configuration and seed are the same run told twice: the first of them is kept.
+    Of several runs of one configuration and seed the first one that has ended is kept, else the first.
     """
     varying = [option for option in OF_SETTING if len({_value(run, option) for run in runs}) > 1]
     settings = {run.path: tuple((option, _value(run, option)) for option in varying) for run in runs}
     names = _distinct_names(runs, settings)
     found: dict[Cell, dict[int, Results]] = defaultdict(dict)
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.status not in ENDED):
         found[Cell(names[run.path], settings[run.path])].setdefault(seed(run), run)
     return {cell: dict(sorted(found[cell].items())) for cell in sorted(found, key=_place)}
 
@@ -123,10 +135,20 @@ def seed(run: Results) -> int:
 def notes(runs: Iterable[Results]) -> list[str]:
     """A line for each run whose figures are not those of a finished one; read with their ``epochs``."""
     return [
-        f"note: {run.path.name}: {run.status}, {len(run.column('epochs', 'epoch'))} of {run.option('epochs')} "
-        "epochs so far"
+        f"note: {run.path.name}: {run.status}, {len(run.column('epochs', 'epoch'))} of {run.option('epochs')} epochs"
+        + ("" if run.status in ENDED else " so far")
         for run in runs
         if run.status != "finished"
+    ]
+
+
+def repeats(runs: Iterable[Results], found: Mapping[Cell, Mapping[int, Results]]) -> list[str]:
+    """A line for each run that is in no cell, because another of its configuration and seed is."""
+    kept = {run.path for by_seed in found.values() for run in by_seed.values()}
+    return [
+        f"note: {run.path.name}: left out, another file has a run of the same configuration and seed {seed(run)}"
+        for run in runs
+        if run.path not in kept
     ]
 
 
@@ -196,10 +218,11 @@ def _rank(name: str) -> tuple[object, ...]:
     return first, name.casefold()
 
 
-def _natural(value: object) -> tuple[int, float, str]:
-    """Nothing before numbers, numbers by size, all else by its text."""
+def _natural(value: object) -> tuple[object, ...]:
+    """Nothing before numbers, numbers by size, all else by its text and the numbers in it."""
     if value is None:
-        return 0, 0.0, ""
+        return (0,)
     if isinstance(value, int | float):
-        return 1, float(value), ""
-    return 2, 0.0, str(value)
+        return 1, float(value)
+    words = re.split(r"(\d+\.?\d*)", str(value))
+    return 2, *((word, 0.0) if i % 2 == 0 else ("", float(word)) for i, word in enumerate(words))

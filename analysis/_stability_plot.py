@@ -9,19 +9,9 @@ import matplotlib as mpl
 import numpy as np
 from _stability_measure import Run
 from _stability_report import short_names
-from _style import COLOURS, STYLE
-from matplotlib.axes import Axes
+from _style import COLOURS, DASHES, STYLE, log_axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-# Five styles beside seven colours: the first 35 lines differ, and in grey print any five.
-_DASHES = (
-    "-",
-    (0, (5, 1.6)),
-    (0, (1.2, 1.2)),
-    (0, (6, 1.5, 1.2, 1.5)),
-    (0, (3, 1.2, 1, 1.2, 1, 1.2)),
-)
+from matplotlib.ticker import MaxNLocator
 
 
 def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> None:
@@ -45,7 +35,7 @@ def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> N
         for i, (run, label) in enumerate(zip(runs, names, strict=True)):
             line = {
                 "color": COLOURS[i % len(COLOURS)],
-                "linestyle": _DASHES[i % len(_DASHES)],
+                "linestyle": DASHES[i % len(DASHES)],
                 "linewidth": strong if i < num_candidates else weak,
                 "zorder": 3 if i < num_candidates else 2,
             }
@@ -57,7 +47,7 @@ def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> N
         bottom.set_ylabel(f"σ over {window} epochs\n(percentage points)")
         bottom.set_xlabel("epoch")
         bottom.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
-        _log_axis(bottom, [100 * run.running for run in runs])
+        log_axis(bottom, [100 * run.running for run in runs])
         figure.align_ylabels()
         figure.legend(loc="outside upper center", ncols=columns, handlelength=3.2)
         figure.savefig(path)
@@ -87,17 +77,3 @@ def labels(runs: Sequence[Run]) -> list[str]:
 def _marker(y: np.ndarray) -> dict[str, str]:
     """A line of a single point is invisible, so that point gets a marker."""
     return {"marker": "."} if np.isfinite(y).sum() == 1 else {}
-
-
-def _log_axis(axes: Axes, curves: Sequence[np.ndarray]) -> None:
-    """Makes the vertical axis logarithmic, with plain numbers as ticks."""
-    axes.set_yscale("log")
-    moving = np.concatenate(curves)
-    moving = moving[moving > 0]
-    low, high = (moving.min() / 1.3, moving.max() * 1.3) if moving.size else (0.1, 10)
-    # At least a decade, lest the axis have no tick, and never noise blown up to its full height.
-    widen = max(1, np.sqrt(10 * low / high))
-    axes.set_ylim(low / widen, high * widen)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e3 else (1,)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())

@@ -6,12 +6,11 @@ Run it as ``python analysis/clocks.py wall.h5 virtual.h5``; ``--help`` explains 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import _clocks_report as report
+import _script
 from _clocks_measure import GROUPS, Run, compare, measure
 from _results import UnreadableFileError, read
 
@@ -55,55 +54,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     differences = [compare(run, runs[0]) for run in runs[1:]]
     report.write_tables(runs, differences)
-    path = options.json
-    try:
-        if options.json:
-            report.write_json(runs, differences, options.json)
-        if options.plot:
-            # Imported here because matplotlib takes longer to load than everything else takes to run.
-            from _clocks_plot import plot
+    well = True
+    if options.json:
+        well &= _script.written(options.json, lambda: report.write_json(runs, differences, options.json))
+    if options.plot:
+        # Imported here because matplotlib takes longer to load than everything else takes to run.
+        from _clocks_plot import plot
 
-            path = options.plot
-            plot(runs, options.plot)
-    except OSError as error:
-        print(f"cannot write {path}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+        well &= _script.written(options.plot, lambda: plot(runs, options.plot))
+    return 0 if well else 1
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="clocks.py",
-        description="Compares staleness, learners' shares and speed of runs, e.g. in virtual time and in real.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = _script.parser(
+        "clocks.py",
+        "Compares staleness, learners' shares and speed of runs, e.g. in virtual time and in real.",
+        _EPILOG,
+        "results files, two or more",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="results files, two or more")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png|pdf", help="draw histograms and shares too")
+    _script.add_plot(parser, "draw histograms and shares too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
     options = parser.parse_args(argv)
     if len(options.files) < 2:
         parser.error("two or more results files are needed to compare them")
-    for name, path in (("--plot", options.plot), ("--json", options.json)):
-        if path and not path.parent.is_dir():
-            parser.error(f"{name}: there is no folder {str(path.parent)!r}")
-    if options.plot and options.plot.suffix.lower() not in {".png", ".pdf"}:
-        parser.error(f"--plot must end in .png or .pdf, not {options.plot.name!r}")
-    if options.plot and find_spec("matplotlib") is None:
-        parser.error("--plot needs matplotlib: pip install 'gsgm-mpi[analysis]'")
+    _script.check_folder(parser, "--json", options.json)
+    _script.check_plot(parser, options.plot)
     return options
 
 
-def _load(files: Sequence[Path]) -> list[Run]:
+def _load(files: Sequence[str]) -> list[Run]:
     """Those that can be read; the others are named on standard error."""
-    runs = []
+    runs, unreadable = [], []
     for file in files:
         try:
             runs.append(measure(read(file, GROUPS)))
         except UnreadableFileError as error:
-            print(f"cannot read {error}", file=sys.stderr)
+            unreadable.append(error)
+    _script.name_unreadable(unreadable)
     return runs
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _script.run(main)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 
+import _script
 import _stability_report as report
 from _results import UnreadableFileError, expand, read
 from _stability_measure import Run, compare, measure
@@ -55,8 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         compare(run, rival) for run in candidates for rival in rivals if run.file.resolve() != rival.file.resolve()
     ]
 
-    for error in unreadable:
-        print(f"cannot read {error}", file=sys.stderr)
+    _script.name_unreadable(unreadable)
     if options.json:
         report.write_json(runs, pairs, unreadable, options.window)
     elif options.csv:
@@ -69,22 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Imported here because matplotlib takes longer to load than everything else takes to run.
         from _stability_plot import plot
 
-        try:
-            plot(runs, len(candidates), options.window, options.plot)
-        except OSError as error:
-            print(f"cannot write {options.plot}: {error.strerror}", file=sys.stderr)
+        if not _script.written(options.plot, lambda: plot(runs, len(candidates), options.window, options.plot)):
             return 1
     return 1 if unreadable else 0
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="stability.py",
-        description="Peak accuracy and training stability of one or more runs, as a table.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = _script.parser(
+        "stability.py", "Peak accuracy and training stability of one or more runs, as a table.", _EPILOG
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="results file, or a folder of *.h5 files")
     parser.add_argument(
         "--against",
         action="append",
@@ -102,16 +93,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="write JSON in full precision instead of the table")
     output.add_argument("--csv", action="store_true", help="write CSV, a row for each run or pair of runs")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png|pdf", help="draw accuracy and running sigma too")
+    _script.add_plot(parser, "draw accuracy and running sigma too")
     options = parser.parse_args(argv)
     if options.window < 2:
         parser.error(f"--window must be at least 2 epochs, not {options.window}")
-    if options.plot and options.plot.suffix.lower() not in {".png", ".pdf"}:
-        parser.error(f"--plot must end in .png or .pdf, not {options.plot.name!r}")
-    if options.plot and not options.plot.parent.is_dir():
-        parser.error(f"--plot: there is no folder {str(options.plot.parent)!r}")
-    if options.plot and find_spec("matplotlib") is None:
-        parser.error("--plot needs matplotlib: pip install 'gsgm-mpi[analysis]'")
+    _script.check_plot(parser, options.plot)
     return options
 
 
@@ -127,4 +113,4 @@ def _load(paths: Sequence[str], window: int) -> tuple[list[Run], list[Unreadable
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _script.run(main)

@@ -8,6 +8,7 @@ from _cells import OF_KEEPING, OF_METHOD, OF_SETTING, Cell, cells, in_words, loa
 from gsgm_mpi.config import NO_PART_OF_A_RUN, Config
 
 CURVE = [0.2, 0.4]
+CASES = {"a": "running", "b": "finished", "c": "diverged"}
 
 
 @pytest.fixture
@@ -61,6 +62,25 @@ def test_one_run_told_twice_counts_once(found):
     assert [len(runs) for runs in there.values()] == [1]
 
 
+def test_a_run_that_has_ended_is_kept_before_its_copy_that_has_not(write_run, tmp_path):
+    write_run("a.h5", CURVE, status="running")
+    write_run("b.h5", CURVE, status="diverged")
+    ((kept,),) = (runs.values() for runs in cells(load([tmp_path])[0]).values())
+    assert kept.path.name == "b.h5"
+
+
+def test_settings_are_ordered_by_the_numbers_in_them(found):
+    there = found(*({"speeds": f"spread:{x}"} for x in (100, 5, 2.5, 20)), {"speeds": "lognormal:0.1"})
+    shown = [dict(cell.setting)["speeds"] for cell in there]
+    assert shown == ["lognormal:0.1", "spread:2.5", "spread:5", "spread:20", "spread:100"]
+
+
+def test_a_foreign_configuration_is_a_file_that_cannot_be_read(write_run):
+    runs, (error,) = load([write_run("a.h5", CURVE, learners=[1])])
+    assert not runs
+    assert error.reason == "/provenance/config has no single value for learners"
+
+
 @pytest.mark.parametrize(
     ("options", "name"),
     [
@@ -79,5 +99,5 @@ def test_names_are_the_papers(write_run, options, name):
 
 
 def test_unfinished_runs_are_noted(write_run):
-    runs, _ = load([write_run("a.h5", CURVE, status="running"), write_run("b.h5", CURVE)])
-    assert notes(runs) == ["note: a.h5: running, 2 of 4 epochs so far"]
+    runs, _ = load([write_run(f"{i}.h5", CURVE, status=s) for i, s in CASES.items()])
+    assert notes(runs) == ["note: a.h5: running, 2 of 4 epochs so far", "note: c.h5: diverged, 2 of 4 epochs"]

@@ -3,6 +3,7 @@
 import json
 
 import _clocks_measure
+import _script
 import clocks
 import h5py
 import numpy as np
@@ -359,7 +360,7 @@ def test_a_wrong_command_line_exits_with_2(capsys, arguments, message):
 
 
 def test_a_plot_without_matplotlib_names_the_extra(monkeypatch, capsys):
-    monkeypatch.setattr(clocks, "find_spec", lambda _: None)
+    monkeypatch.setattr(_script, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as caught:
         clocks.main(["a.h5", "b.h5", "--plot", "a.png"])
     assert caught.value.code == 2

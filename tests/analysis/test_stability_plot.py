@@ -2,6 +2,7 @@
 
 import math
 
+import _script
 import pytest
 import stability
 from _results import read
@@ -32,7 +33,7 @@ def test_a_plot_that_cannot_be_written_is_named(write_run, tmp_path, capsys):
 
 
 def test_a_plot_without_matplotlib_names_the_extra(monkeypatch, capsys):
-    monkeypatch.setattr(stability, "find_spec", lambda _: None)
+    monkeypatch.setattr(_script, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as caught:
         stability.main(["a.h5", "--plot", "a.png"])
     assert caught.value.code == 2
