@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, NamedTuple, get_type_hints
 
 from gsgm_mpi.durations import check_speeds, parse_model, parse_slow
@@ -261,6 +262,7 @@ class Config:
         return "".join(f"{key} = {_toml(value)}\n" for key, value in self.to_dict().items())
 
 
+@cache
 def general_specs() -> dict[str, tuple[type, Any, Spec]]:
     """Name, type, default and description of every option that does not belong to a method."""
     hints = get_type_hints(Config)

@@ -11,8 +11,9 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from gsgm_mpi.campaign.command import Launch, environment
 from gsgm_mpi.campaign.conduct import Conductor
-from gsgm_mpi.campaign.folder import Folder, Launch, State
+from gsgm_mpi.campaign.folder import Folder, State
 from gsgm_mpi.campaign.grid import Campaign, expand, only, read
 from gsgm_mpi.campaign.show import Lines, result, standings
 from gsgm_mpi.errors import UserError, bad_option
@@ -38,11 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         folder = _folder(options, _split(argv)[1])
         if options.list:
-            sys.stdout.write(_listed(folder))
-            return FINISHED
+            return _print(_listed(folder))
         if options.status:
-            sys.stdout.write(standings(folder))
-            return FINISHED
+            return _print(standings(folder))
         if options.index is not None:
             return _one(folder, options.index)
         return _all(folder, options.jobs)
@@ -50,9 +49,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(str(error))
         return USAGE
     except BrokenPipeError:
-        # Whoever read the list has seen enough of it.
+        # Runs have been stopped. What is left to be written must not fail once more at the very end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINISHED
+        return FINISHED if options.list or options.status else STOPPED
+    except KeyboardInterrupt:
+        complain("stopped before any run began")
+        return STOPPED
+
+
+def _print(text: str) -> int:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    return FINISHED
 
 
 def _split(argv: Sequence[str] | None) -> tuple[list[str], list[str]]:
@@ -137,7 +145,7 @@ def _listed(folder: Folder) -> str:
 def _one(folder: Folder, index: int) -> int:
     """Becomes the run itself, so that signals and the exit code are the run's."""
     if index >= len(folder.jobs):
-        raise bad_option("--index", index, f"a whole number in [0, {len(folder.jobs) - 1}]; see --list")
+        raise bad_option("--index", index, f"a whole number in [0, {len(folder.jobs) - 1}]", "see --list")
     job = folder.jobs[index]
     there = folder.standing(job)
     if there.state.ended:
@@ -149,10 +157,20 @@ def _one(folder: Folder, index: int) -> int:
         left = [str(i) for i, trial in enumerate(folder.jobs) if trial in folder.trials(job)]
         complain(f"run {job.name}: its rate is chosen by runs {', '.join(left)}; do these first")
         return FAILED
-    folder.output(job).parent.mkdir(parents=True, exist_ok=True)
+    _make(folder.output(job).parent)
     command = folder.command(job)
     sys.stdout.flush()
-    return os.execvp(command[0], command)
+    try:
+        return os.execvpe(command[0], command, environment())
+    except OSError as error:
+        raise UserError(f"run {job.name} cannot be started: {command[0]}: {error.strerror}") from error
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise bad_option("--folder", path, "a folder that can be made", str(error.strerror)) from error
 
 
 def _all(folder: Folder, jobs: int | None) -> int:
@@ -160,10 +178,7 @@ def _all(folder: Folder, jobs: int | None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, lambda *_: requested.append(True))
     at_once = jobs or max(1, cores() // folder.most_ranks())
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise bad_option("--folder", folder.path, "a folder that can be made", str(error.strerror)) from error
+    _make(folder.path)
     with Lines(folder, bar=sys.stdout.isatty()) as lines:
         code = Conductor(folder, at_once, lines, lambda: bool(requested)).run()
     say(lines.summary(code))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gsgm_mpi.campaign.command import environment
 from gsgm_mpi.campaign.grid import Job
 
 
@@ -56,7 +57,12 @@ class Crew:
             file.flush()
             # A session of its own: Ctrl-C reaches the campaign alone, which tells its runs in its own way.
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+                start_new_session=True,
             )
         self._at_work[job.name] = job, process, time.monotonic()
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import enum
 import json
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from gsgm_mpi.campaign.command import Launch, configure, flags
 from gsgm_mpi.campaign.grid import Job
 from gsgm_mpi.campaign.tuning import at_an_end, best, score
-from gsgm_mpi.cli import parse
 from gsgm_mpi.cluster import settle
 from gsgm_mpi.config import Config
 from gsgm_mpi.errors import UserError
 from gsgm_mpi.program.identity import digest, first_difference, identity, identity_of
 from gsgm_mpi.program.output import is_being_written
 from gsgm_mpi.results.reader import read_progress
+
+#: What to do about a file that is in the way.
+_REMEDY = "move it, or take another --folder"
 
 
 class State(enum.Enum):
@@ -46,15 +48,6 @@ class Standing(NamedTuple):
     text: str = ""
     epochs: int = 0
     accuracies: Sequence[float] = ()
-
-
-class Launch(NamedTuple):
-    """How runs of virtual time are started."""
-
-    #: 1: without a launcher.
-    ranks: int = 1
-    #: ``{ranks}`` stands for their number.
-    launcher: str = "mpiexec -n {ranks}"
 
 
 class Folder:
@@ -86,6 +79,7 @@ class Folder:
                 self._trials.setdefault(job.cell, []).append(job)
         self._configs: dict[str, Config] = {}
         self._bases = {job.name: self._parse(job, ()) for job in jobs}
+        launch.command(self.most_ranks())
 
     def output(self, job: Job) -> Path:
         """The run's results file."""
@@ -94,6 +88,12 @@ class Folder:
     def log(self, job: Job) -> Path:
         """What the run prints."""
         return self.path / f"{job.name}.log"
+
+    def last_line(self, job: Job) -> str:
+        """Of what the run printed; nothing where that is gone."""
+        log = self.log(job)
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        return lines[-1] if lines else ""
 
     def trials(self, job: Job) -> Sequence[Job]:
         """Those that a run's rate comes from."""
@@ -127,12 +127,11 @@ class Folder:
     def tuned_rates(self) -> dict[str, tuple[float, bool]]:
         """The rate of each cell whose trials have ended, and whether it was the first or last that was tried."""
         found = {}
-        for cell, trials in self._trials.items():
-            scores = self.scores(cell)
-            if len(scores) == len(trials):
-                lr = self._bases[trials[0].name].lr
-                assert lr is not None, "resolve() gives every run a rate"
-                found[cell] = (lr * best(scores), at_an_end(scores))
+        for job in self.jobs:
+            config = self.config(job) if job.tuned else None
+            if config is not None:
+                assert config.lr is not None, "resolve() gives every run a rate"
+                found[job.cell] = (config.lr, at_an_end(self.scores(job.cell)))
         return found
 
     def config(self, job: Job) -> Config | None:
@@ -154,8 +153,7 @@ class Folder:
         arguments = self.arguments(job)
         assert arguments is not None
         keep = ["--output", str(self.output(job)), "--resume", "--checkpoint-every", str(self._checkpoint_every)]
-        ranks = self._ranks(self._bases[job.name])
-        launcher = shlex.split(self._launch.launcher.format(ranks=ranks)) if ranks > 1 else []
+        launcher = self._launch.command(self._ranks(self._bases[job.name]))
         return [*launcher, sys.executable, "-m", "gsgm_mpi", *arguments, *keep]
 
     def digest(self, job: Job) -> str | None:
@@ -177,20 +175,18 @@ class Folder:
         output = self.output(job)
         if config is None:
             return Standing(State.WAITING)
-        busy = is_being_written(output)
+        busy = is_being_written(output.resolve())
         if not output.exists():
             return Standing(State.RUNNING if busy else State.MISSING)
         try:
-            progress = read_progress(output, "the campaign")
-        except UserError as error:
-            return Standing(State.FOREIGN, str(error))
+            progress = read_progress(output, "what lies there")
+            there = identity_of(progress.provenance)
+        except ValueError as error:
+            return Standing(State.FOREIGN, f"{error}; {_REMEDY}")
         here = json.loads(json.dumps(identity(config)))
-        there = identity_of(progress.provenance)
         key = first_difference(there, here)
         if key is not None:
-            text = (
-                f"{output}: {key} is {there.get(key)} there and {here.get(key)} here; move it, or take another --folder"
-            )
+            text = f"{output}: {key} is {there.get(key)} there and {here.get(key)} here; {_REMEDY}"
             return Standing(State.FOREIGN, text)
         status, error_text = str(progress.provenance["status"]), str(progress.provenance.get("error", ""))
         state = {"finished": State.FINISHED, "diverged": State.DIVERGED, "failed": State.FAILED}.get(status, State.CUT)
@@ -209,11 +205,11 @@ class Folder:
 
     def _flags(self, job: Job) -> list[str]:
         # With several ranks the program would take the wall clock.
-        return ["--clock", "virtual", *_flags(job.options), *self._overrides, *_flags(job.held_out)]
+        return ["--clock", "virtual", *flags(job.options), *self._overrides, *flags(job.held_out)]
 
     def _parse(self, job: Job, more: Sequence[str]) -> Config:
         try:
-            config = parse([*self._flags(job), *more]).resolved.config
+            config = configure([*self._flags(job), *more])
             return settle(config, self._ranks(config))
         except UserError as error:
             raise UserError(f"run {job.name}: {error}") from error
@@ -224,14 +220,3 @@ class Folder:
         if config.learners is None:
             raise UserError("--learners must be given where --clock is wall; name it in [options] or as an axis")
         return config.learners + 1
-
-
-def _flags(options: Mapping[str, Any]) -> list[str]:
-    flags = []
-    for name, value in options.items():
-        flag = "--" + name.replace("_", "-")
-        if isinstance(value, bool):
-            flags.append(flag if value else "--no-" + flag.removeprefix("--"))
-        else:
-            flags += [flag, str(value)]
-    return flags

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +30,10 @@ from gsgm_mpi.errors import UserError, bad_option, unknown_name
 SEED = "seed"
 #: The folder of the runs that choose rates, within that of the campaign.
 TRIALS = "tune"
+#: A file's name has 255 bytes, some of them for what a run adds to its own.
+_LONGEST_NAME = 200
+#: What an option may be; bool is an int.
+_VALUE = (str, int, float)
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,7 @@ def read(content: Mapping[str, Any]) -> Campaign:
     grid = content.get("grid")
     if not isinstance(grid, dict) or not grid:
         raise bad_option("[grid]", grid, "a table with at least one axis", 'e.g. method = ["gsgm", "downpour"]')
-    options = content.get("options", {})
-    if not isinstance(options, dict):
-        raise bad_option("[options]", options, "a table of options")
+    options = _options("[options]", content.get("options", {}))
     axes = {name: _points(name, values) for name, values in grid.items()}
     return Campaign(str(content.get("title", "")), options, axes, _tuning(content.get("tune")))
 
@@ -110,7 +113,7 @@ def expand(campaign: Campaign) -> list[Job]:
     """All trials, then all runs; seed by seed, so that what is there early has a run of every cell.
 
     Raises:
-        UserError: where two runs would have one name.
+        UserError: where two runs would have one name, or one a name that files cannot have.
     """
     jobs = []
     cells = [name for name in campaign.axes if name != SEED]
@@ -123,10 +126,16 @@ def expand(campaign: Campaign) -> list[Job]:
             name = f"{cell}-{seed.label}" if seed.label else cell
             jobs.append(Job(name, cell, options, tuned=campaign.tuning is not None))
     trials = _trials(campaign.tuning, jobs) if campaign.tuning else []
-    names = [job.name for job in (*trials, *jobs)]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UserError(f"[grid] gives two runs the name {twice}; label points differently")
+    names = Counter(job.name for job in (*trials, *jobs))
+    name, times = names.most_common(1)[0]
+    if times > 1:
+        raise UserError(f"[grid] gives two runs the name {name}; label points differently")
+    name = max(names, key=len)
+    if len(name) > _LONGEST_NAME:
+        raise UserError(
+            f"[grid] must give names of at most {_LONGEST_NAME} characters, not of {len(name)}: {name[:60]}...; give "
+            "points shorter labels"
+        )
     return [*trials, *jobs]
 
 
@@ -148,7 +157,8 @@ def only(campaign: Campaign, wanted: Sequence[str]) -> Campaign:
         if name not in axes:
             raise unknown_name("--only: the axis", name, axes)
         # A number may be given as it stands in the file.
-        known = {spelling: point for point in axes[name] for spelling in (point.label, point.label.removeprefix(name))}
+        known = {point.label.removeprefix(name): point for point in axes[name]}
+        known |= {point.label: point for point in axes[name]}
         for label in labels.split(","):
             if label not in known:
                 raise unknown_name(f"--only {name}=", label, [point.label for point in axes[name]])
@@ -157,10 +167,19 @@ def only(campaign: Campaign, wanted: Sequence[str]) -> Campaign:
     return replace(campaign, axes=axes)
 
 
+def _options(where: str, table: Any) -> Mapping[str, Any]:
+    if not isinstance(table, dict):
+        raise bad_option(where, table, "a table of options")
+    for name, value in table.items():
+        if not isinstance(value, _VALUE):
+            raise bad_option(f"{where} {name}", value, "a text, a number, true or false", "as on the command line")
+    return table
+
+
 def _points(name: str, values: Any) -> tuple[Point, ...]:
     if isinstance(values, dict) and values and all(isinstance(own, dict) for own in values.values()):
-        return tuple(Point(_slug(label), own) for label, own in values.items())
-    if isinstance(values, list) and values and not any(isinstance(value, list | dict) for value in values):
+        return tuple(Point(_slug(label), _options(f"[grid.{name}] {label}", own)) for label, own in values.items())
+    if isinstance(values, list) and values and all(isinstance(value, _VALUE) for value in values):
         return tuple(Point(_label(name, value), {name: value}) for value in values)
     raise bad_option(
         f"[grid] {name}", values, "a list of values, or a table of labelled points, each a table of options"
@@ -169,8 +188,10 @@ def _points(name: str, values: Any) -> tuple[Point, ...]:
 
 def _label(name: str, value: Any) -> str:
     if isinstance(value, bool):
-        return name if value else f"no-{name}"
-    return _slug(value if isinstance(value, str) else f"{name}{value:g}")
+        return _slug(name if value else f"no-{name}")
+    if isinstance(value, float):
+        return _slug(f"{name}{value:g}")
+    return _slug(value if isinstance(value, str) else f"{name}{value}")
 
 
 def _slug(text: str) -> str:
@@ -190,6 +211,10 @@ def _tuning(table: Any) -> Tuning | None:
     factors = table.get("factors")
     if not isinstance(factors, list) or not factors or not all(_positive(factor) for factor in factors):
         raise bad_option("[tune] factors", factors, "a list of numbers > 0", "e.g. [0.4, 1.0, 2.5]")
+    if len({f"{factor:g}" for factor in factors}) < len(factors):
+        raise bad_option("[tune] factors", factors, "numbers that differ", "leave out what is there twice")
+    if "lr" in _options("[tune] options", table.get("options", {})):
+        raise bad_option("[tune] options", table["options"], "without lr", "rates follow from factors")
     tuning = Tuning(**{**table, "factors": tuple(float(factor) for factor in factors)})
     if not _positive(tuning.validation) or tuning.validation >= 1:
         raise bad_option("[tune] validation", tuning.validation, "a number in (0, 1)")

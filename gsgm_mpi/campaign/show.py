@@ -46,6 +46,9 @@ class Lines:
         if there.epochs:
             self._say(f"{job.name} goes on after {there.epochs} epochs or fewer")
 
+    def elsewhere(self, job: Job) -> None:
+        self._say(f"{job.name} is being written by another process; it is waited for")
+
     def ended(self, job: Job, there: Standing, seconds: float) -> None:
         self._counts["ended"] += 1
         self._say(f"{self._place()} {job.name} {result(there)}, {seconds:.0f} s")

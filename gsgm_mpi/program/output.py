@@ -42,7 +42,8 @@ def is_being_written(output: Path) -> bool:
     """Whether some run holds the :class:`Lock` of a results file."""
     try:
         with _lock_file(output).open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two that look do not take each other for the run.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
