@@ -12,7 +12,7 @@ import numpy as np
 from _cells import in_words
 from _compare_curves import COSTS
 from _compare_measure import Group, Row
-from _figures_lines import lines
+from _lines import lines
 from _style import STYLE
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

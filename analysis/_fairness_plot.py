@@ -12,13 +12,14 @@ import numpy as np
 from _cells import in_words, methods
 from _fairness_measure import FRACTIONS
 from _fairness_report import Group
-from _style import COLOURS, DASHES, STYLE
+from _lines import lines
+from _style import STYLE
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-# Seven colours and eight markers: the first 56 methods differ.
+# Beside the colours: the first eight methods differ by them too.
 _MARKERS = "os^Dvx*P"
 # Shades of time: not the colours of the methods.
 _TIMES = (("computing", "0.35"), ("queued", "0.65"), ("waiting otherwise", "0.88"))
@@ -43,7 +44,7 @@ def plot(groups: Sequence[Group], path: Path) -> None:
         handles = {}
         for setting, part in zip(settings, parts, strict=True):
             there = [group for group in groups if group.cell.setting == setting]
-            handles |= _draw(part, there, [names.index(group.cell.method) for group in there])
+            handles |= _draw(part, there, names)
             if setting:
                 part.suptitle(fill(in_words(setting), _TITLE_WIDTH), fontsize=9)
         shown = [name for name in names if name in handles]
@@ -51,14 +52,16 @@ def plot(groups: Sequence[Group], path: Path) -> None:
         figure.savefig(path)
 
 
-def _draw(part: SubFigure, groups: Sequence[Group], numbers: Sequence[int]) -> dict[str, Line2D]:
+def _draw(part: SubFigure, groups: Sequence[Group], names: Sequence[str]) -> dict[str, Line2D]:
     """Draws one setting; returns a line of each method for the legend."""
+    looks = lines(names)
     axes = part.subplots(3, 3)
     (updates, weight, accuracy), (staleness, gap, windows), (staleness_of, gap_of, times) = axes
     handles = {}
     ends: dict[Axes, list[float]] = {staleness: [], gap: []}
-    for group, i in zip(groups, numbers, strict=True):
-        style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 1.0}
+    for group in groups:
+        i, look = names.index(group.cell.method), looks[group.cell.method]
+        style = {"color": look.colour, "linewidth": 1.0}
         # The first lies on top and is the smallest, so that those below look out where all are alike.
         dots = style | {
             "marker": _MARKERS[i % len(_MARKERS)],
@@ -66,7 +69,7 @@ def _draw(part: SubFigure, groups: Sequence[Group], numbers: Sequence[int]) -> d
             "linewidth": 0.7,
         }
         dots |= {"zorder": 3 - 0.01 * i}
-        line = style | {"linestyle": DASHES[i % len(DASHES)], "zorder": 3 - 0.01 * i}
+        line = style | {"linestyle": look.dash, "zorder": 3 - 0.01 * i}
         learner = group.by("by_learner", "learner")
         _dotted(updates, learner, group.by("by_learner", "updates"), dots)
         share = group.by("by_class", "relative_weight")

@@ -9,7 +9,7 @@ from textwrap import shorten
 
 import matplotlib as mpl
 import numpy as np
-from _figures_lines import Line
+from _lines import Line
 from _figures_measure import Curve
 from _figures_scale import fit_accuracy
 from _style import STYLE, log_axis

@@ -75,7 +75,7 @@ def _write(
 ) -> bool:
     """Writes all figures and prints what each shows; tells whether one could not be written."""
     # Imported here because matplotlib takes longer to load than everything else takes to run.
-    from _figures_lines import lines
+    from _lines import lines
     from _figures_plot import Look, Panel, plot
 
     failed = False

@@ -10,7 +10,7 @@ import figures
 import h5py
 import numpy as np
 import pytest
-from _figures_lines import lines
+from _lines import lines
 from _figures_measure import mean_curve, measure
 from _figures_scale import error_scale, error_ticks
 from _results import UnreadableFileError, read
