@@ -171,7 +171,7 @@ def in_words(setting: Sequence[tuple[str, object]]) -> str:
 def _option_in_words(option: str, value: object) -> str:
     if option == "learners":
         return f"K = {value}"
-    if option in ("dataset", "model", "algo", "partition"):
+    if option in ("dataset", "model", "algo", "partition") and value is not None:
         return str(value)
     words = option.replace("_", " ")
     if option == "speeds" and value in (None, ""):

@@ -9,9 +9,9 @@ from textwrap import shorten
 
 import matplotlib as mpl
 import numpy as np
-from _lines import Line
 from _figures_measure import Curve
 from _figures_scale import fit_accuracy
+from _lines import Line
 from _style import STYLE, log_axis
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

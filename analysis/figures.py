@@ -75,8 +75,8 @@ def _write(
 ) -> bool:
     """Writes all figures and prints what each shows; tells whether one could not be written."""
     # Imported here because matplotlib takes longer to load than everything else takes to run.
-    from _lines import lines
     from _figures_plot import Look, Panel, plot
+    from _lines import lines
 
     failed = False
     every = sheets(shown, options.panels or _first_varying(shown))

@@ -10,9 +10,9 @@ import figures
 import h5py
 import numpy as np
 import pytest
-from _lines import lines
 from _figures_measure import mean_curve, measure
 from _figures_scale import error_scale, error_ticks
+from _lines import lines
 from _results import UnreadableFileError, read
 from matplotlib.figure import Figure
 from scipy.stats import t
