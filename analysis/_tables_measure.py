@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import _script
 from _cells import ENDED, Cell, cells, methods, repeats, settings
 from _results import Results, UnreadableFileError
 from _stability_measure import Run, measure
@@ -41,12 +42,18 @@ _DEVIATION = "standard deviation (ddof=0) of the test accuracy"
 SIGMAS = {
     "all": Quantity("sigma_all", "sigma all", f"{_DEVIATION} over all epochs", 3, "ratio"),
     "running": Quantity(
-        *("sigma_running", "sigma run", _DEVIATION + " within each {window} successive epochs, mean over all windows"),
-        *(3, "ratio"),
+        "sigma_running",
+        "sigma run",
+        _DEVIATION + " within each {window} successive epochs, mean over all windows",
+        3,
+        "ratio",
     ),
     "tail": Quantity(
-        *("sigma_tail", "sigma tail", f"{_DEVIATION} about the least-squares line through the last quarter of epochs"),
-        *(3, "ratio"),
+        "sigma_tail",
+        "sigma tail",
+        f"{_DEVIATION} about the least-squares line through the last quarter of epochs",
+        3,
+        "ratio",
     ),
 }
 
@@ -95,14 +102,8 @@ def gather(
     Returns:
         The runs by cell and seed; the readable results; a line for each run that tells another one again; errors.
     """
-    measured: dict[object, Run] = {}
-    readable, unreadable = [], []
-    for run in runs:
-        try:
-            measured[run.path] = measure(run, window)
-            readable.append(run)
-        except UnreadableFileError as error:
-            unreadable.append(error)
+    unreadable: list[UnreadableFileError] = []
+    readable, measured = _script.each(runs, lambda run: measure(run, window), unreadable)
     # Half a run is left out before all else: it must neither shape the settings nor stand for a finished copy.
     ended = [run for run in readable if run.status in ENDED]
     found = cells(ended)

@@ -107,17 +107,15 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--own", metavar="NAME", help=f"method that is compared with all others ({_DEFAULT_OWN})")
     parser.add_argument(
-        *("--accuracy",), choices=ACCURACIES, default="peak", help="accuracy that is compared (%(default)s)"
+        "--accuracy", choices=ACCURACIES, default="peak", help="accuracy that is compared (%(default)s)"
     )
     parser.add_argument(
-        *("--stability",),
+        "--stability",
         action="append",
         choices=SIGMAS,
         help="sigma over all epochs, running, or of the last quarter about its line; may be given again (all three)",
     )
-    parser.add_argument(
-        *("--window",), type=int, default=10, metavar="N", help="epochs of the running sigma (%(default)s)"
-    )
+    parser.add_argument("--window", type=int, default=10, metavar="N", help="epochs of the running sigma (%(default)s)")
     parser.add_argument("--format", choices=(*PRINTERS, "csv"), default="text", help="(%(default)s)")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="file to write to instead of printing")
     options = parser.parse_args(argv)
