@@ -10,6 +10,7 @@ import numpy as np
 from _cells import Cell, settings
 from _compare_convergence import Rule, State, judge
 from _compare_curves import COSTS, Curve, clock, mixed
+from _estimates import estimate
 from _results import Results
 
 #: The target where none is given, as a part of the best final mean of the setting.
@@ -190,13 +191,8 @@ def _interval(values: Sequence[float]) -> Interval:
     """Mean and interval over all of the values: a single one that is NaN leaves both undefined."""
     if not values or not np.isfinite(values).all():
         return Interval(math.nan, math.nan)
-    mean, n = float(np.mean(values)), len(values)
-    # The same value each time is no certainty: accuracies are counted in samples, costs in evaluations.
-    if n < 2 or max(values) == min(values):
-        return Interval(mean, math.nan)
-    from scipy.special import stdtrit  # late: it takes longer to load than all else takes to run
-
-    return Interval(mean, float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(n)))
+    found = estimate(values)
+    return Interval(found.mean, found.half)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from _cells import Cell, in_words
+from _estimates import estimate
 from _stability_measure import Run
 from _tables_measure import Comparison, Quantity, diverged, figures
-from _tables_statistics import estimate
 
 _FIRST = ("kind", "quantity", "unit", "setting", "method", "rival")
 _FIGURES = ("mean", "low", "high", "n", "sd", "p", "p_holm", "diverged", "seeds")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import _script
 from _cells import ENDED, Cell, cells, methods, repeats, settings
+from _estimates import Estimate, differences, estimate, holm, log_ratios
 from _results import Results, UnreadableFileError
 from _stability_measure import Run, measure
-from _tables_statistics import Estimate, differences, estimate, holm, log_ratios
 
 SIGNIFICANT = 0.05
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from _cells import ENDED, Cell, in_words, methods, settings
+from _estimates import Estimate, estimate, reach
 from _results import Results
 from _stability_measure import Run
 from _table import number
 from _tables_format import Entry, Table
 from _tables_measure import SIGNIFICANT, Comparison, Quantity, diverged, figures
-from _tables_statistics import Estimate, estimate, reach
 
 # Of these, what all runs share is said once, before the tables.
 _SHARED = ("dataset", "model", "algo", "partition", "learners", "speeds", "epochs")

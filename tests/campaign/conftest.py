@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from gsgm_mpi.campaign import conduct
-from tests.campaign.pretended import Crew
+from tests.campaign.pretended import FILE, Crew
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +34,12 @@ def crew(monkeypatch, without_pauses):
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory):
     return tmp_path_factory.mktemp("small-data")
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """A campaign's file in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "two.toml"
+    path.write_text(FILE)
+    return path.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,23 @@ from tests.program.in_process import recorded_config
 SMALL = {"dataset": "synthetic:1x4x4:3:96", "batch_size": 8, "learners": 3, "epochs": 2}
 #: Does what a run does; returns its exit code.
 Run = Callable[[Config], int]
+
+#: A campaign's file, its grid, and the names of its runs.
+FILE = """
+[options]
+dataset = "synthetic:1x4x4:3:96"
+batch_size = 8
+learners = 3
+epochs = 2
+
+[grid]
+method = ["gsgm", "downpour"]
+seed = [1, 2]
+"""
+GRID = {"method": ["gsgm", "downpour"], "seed": [1, 2]}
+NAMES = ["gsgm-seed1", "downpour-seed1", "gsgm-seed2", "downpour-seed2"]
+#: Trials that have options of their own.
+TUNE = {"factors": [0.5, 1.0, 4.0], "options": {"epochs": 1, "batch_size": 4}}
 
 
 def write(config: Config, status: str = "finished", accuracies: Sequence[float] = (0.25, 0.5), error: str = "") -> None:
@@ -172,3 +190,15 @@ def pretend(folder: Folder, name: str, run: Run = finishes) -> Path:
     folder.output(job).parent.mkdir(parents=True, exist_ok=True)
     run(config_of(folder.command(job)))
     return folder.output(job)
+
+
+def job_of(folder, name):
+    return next(job for job in folder.jobs if job.name == name)
+
+
+def standing(folder, name="gsgm"):
+    return folder.standing(job_of(folder, name))
+
+
+def undated(lines):
+    return [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", "", line) for line in lines]

@@ -9,41 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import rich.progress
-from rich.console import Console
 
 from gsgm_mpi.campaign import cli
 from gsgm_mpi.campaign.cli import main
-from gsgm_mpi.campaign.conduct import Show
-from gsgm_mpi.campaign.show import Lines
 from gsgm_mpi.program.output import Lock
-from tests.campaign.pretended import Shown, diverges, fails, folder_of, is_killed, pretend, write
+from tests.campaign.pretended import GRID, NAMES, diverges, fails, folder_of, is_killed, pretend, undated, write
 
 ROOT = Path(__file__).parents[2]
-FILE = """
-[options]
-dataset = "synthetic:1x4x4:3:96"
-batch_size = 8
-learners = 3
-epochs = 2
-
-[grid]
-method = ["gsgm", "downpour"]
-seed = [1, 2]
-"""
-GRID = {"method": ["gsgm", "downpour"], "seed": [1, 2]}
 EXECVPE = os.execvpe
-NAMES = ["gsgm-seed1", "downpour-seed1", "gsgm-seed2", "downpour-seed2"]
 TUNE = {"factors": [0.5, 1.0, 2.0]}
-
-
-@pytest.fixture
-def file(tmp_path, monkeypatch):
-    """A campaign's file in the current folder."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "two.toml"
-    path.write_text(FILE)
-    return path.name
 
 
 @pytest.fixture
@@ -68,10 +42,6 @@ def said(capsys):
         return code, out.splitlines(), err.splitlines()
 
     return run
-
-
-def undated(lines):
-    return [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", "", line) for line in lines]
 
 
 def test_the_list_has_index_name_hash_and_options(file, folder, said):
@@ -365,93 +335,3 @@ def test_whoever_reads_the_lines_of_all_goes_away(file, crew, monkeypatch):
     os.close(spare)
     assert code == 85
     assert crew.stopped
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    """What a terminal so many columns wide would have been sent."""
-
-    # On a dumb terminal, which tests may run on, nothing is drawn twice.
-    monkeypatch.setenv("TERM", "xterm")
-
-    def make(width):
-        screen = io.StringIO()
-        console = Console(file=screen, force_terminal=True, width=width, height=20, legacy_windows=False)
-        monkeypatch.setattr(rich.progress, "get_console", lambda: console)
-        return screen
-
-    return make
-
-
-def plain(screen):
-    """Lines without control sequences; a bar that was drawn again is another line."""
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
-    return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
-
-
-def test_on_a_terminal_a_bar_lies_below_the_lines(file, crew, terminal, monkeypatch):
-    screen = terminal(100)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert main([file, "--all", "--jobs", "1"]) == 0
-    lines = plain(screen)
-    for i, name in enumerate(NAMES, 1):
-        assert sum(f"[{i}/4] {name} finished with accuracy 0.5000, 1 s" in line for line in lines) == 1
-    bars = [line for line in lines if "━" in line]
-    assert "0 %" in bars[0]
-    assert "100 %" in bars[-1]
-    assert "[4/4]" in bars[-1]
-
-
-@pytest.mark.parametrize("width", [20, 40, 80])
-def test_a_narrow_terminal_keeps_the_bar_on_one_line_and_lines_whole(tmp_path, terminal, width):
-    screen = terminal(width)
-    folder = folder_of(tmp_path, {"x": {"a" * 90: {}, "b" * 90: {}}})
-    with Lines(folder, bar=True) as lines:
-        lines.progress(1, list(folder.jobs))
-        lines.failed(folder.jobs[0], "[bold]why[/bold] " + "w" * 60)
-        lines.progress(3, [folder.jobs[1]])
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
-    drawn = re.split(r"[\r\n]+", text)
-    assert any("━" in line for line in drawn)
-    assert all(len(line) <= width for line in drawn if "━" in line)
-    # A line is left to the terminal to wrap, and what looks like markup is text.
-    assert any(f"{'a' * 90} failed: [bold]why[/bold] {'w' * 60}" in line for line in drawn)
-
-
-def test_names_on_the_bar_are_no_markup(tmp_path, terminal):
-    screen = terminal(100)
-    with Lines(folder_of(tmp_path, GRID), bar=True) as lines:
-        lines.had_ended()
-        lines.progress(2, list(lines_jobs(tmp_path))[:3])
-    bars = [line for line in plain(screen) if "━" in line]
-    assert "25 %" in bars[-1]
-    assert bars[-1].endswith("[1/4] gsgm-seed1, downpour-seed1")
-
-
-def lines_jobs(path):
-    return folder_of(path, GRID).jobs
-
-
-def test_without_a_terminal_there_is_no_bar(tmp_path, capsys):
-    folder = folder_of(tmp_path, GRID)
-    with Lines(folder, bar=False) as lines:
-        lines.progress(1, list(folder.jobs))
-        lines.elsewhere(folder.jobs[0])
-    assert undated(capsys.readouterr().out.splitlines()) == [
-        "gsgm-seed1 is being written by another process; it is waited for"
-    ]
-
-
-def test_rich_is_imported_for_a_terminal_alone():
-    check = (
-        "import sys; sys.argv = ['']; import gsgm_mpi.campaign.cli as c;"
-        "assert not {'rich', 'torch', 'mpi4py'} & set(sys.modules)"
-    )
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", check], env=environment, timeout=60, check=True)
-
-
-def test_all_who_are_told_are_told_the_same():
-    told = {name for name in vars(Show) if not name.startswith("_")}
-    assert len(told) == 6
-    assert told <= set(vars(Lines)) & set(vars(Shown))

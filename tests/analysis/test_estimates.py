@@ -5,7 +5,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
-from _tables_statistics import differences, estimate, holm, log_ratios, reach
+from _estimates import differences, estimate, holm, log_ratios, reach
 from scipy import stats
 
 
