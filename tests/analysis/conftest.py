@@ -43,3 +43,26 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def write_seeds(write_run):
+    """Writes runs of two epochs, with seeds from 1: of each, its peak accuracy and its sigma over both epochs.
+
+    With two epochs the standard deviation is half their distance. No three epochs, so sigma tail is undefined.
+    """
+
+    def write(method, *runs, status="finished", prefix="", **options):
+        for seed, (peak, sigma) in enumerate(runs, start=1):
+            name = f"{prefix}{method}-{seed}.h5"
+            write_run(name, [peak - 2 * sigma, peak], status, **{"method": method, "seed": seed, "epochs": 2} | options)
+
+    return write
+
+
+@pytest.fixture
+def three_methods(write_seeds):
+    """GSGM's peaks over DSGD's by 1, 2, 3 points, over PSGD-1's by 1, 1.1, 1.2; its sigmas 1/2, 1/4, 1/8 of DSGD's."""
+    write_seeds("gsgm", (0.81, 0.01), (0.82, 0.01), (0.83, 0.01))
+    write_seeds("downpour", (0.80, 0.02), (0.80, 0.04), (0.80, 0.08))
+    write_seeds("ssp", (0.80, 0.02), (0.809, 0.02), (0.818, 0.02), staleness=1)

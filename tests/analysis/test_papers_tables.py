@@ -15,29 +15,6 @@ import tables
 ANALYSIS = Path(__file__).parents[2] / "analysis"
 
 
-@pytest.fixture
-def write_seeds(write_run):
-    """Writes runs of two epochs, with seeds from 1: of each, its peak accuracy and its sigma over both epochs.
-
-    With two epochs the standard deviation is half their distance. No three epochs, so sigma tail is undefined.
-    """
-
-    def write(method, *runs, status="finished", prefix="", **options):
-        for seed, (peak, sigma) in enumerate(runs, start=1):
-            name = f"{prefix}{method}-{seed}.h5"
-            write_run(name, [peak - 2 * sigma, peak], status, **{"method": method, "seed": seed, "epochs": 2} | options)
-
-    return write
-
-
-@pytest.fixture
-def three_methods(write_seeds):
-    """GSGM's peaks over DSGD's by 1, 2, 3 points, over PSGD-1's by 1, 1.1, 1.2; its sigmas 1/2, 1/4, 1/8 of DSGD's."""
-    write_seeds("gsgm", (0.81, 0.01), (0.82, 0.01), (0.83, 0.01))
-    write_seeds("downpour", (0.80, 0.02), (0.80, 0.04), (0.80, 0.08))
-    write_seeds("ssp", (0.80, 0.02), (0.809, 0.02), (0.818, 0.02), staleness=1)
-
-
 def run(capsys, *arguments, code=0):
     """The lines that the script prints."""
     assert tables.main([*map(str, arguments), "--window", "2"]) == code
@@ -311,71 +288,6 @@ def test_the_only_variant_of_the_own_method_is_it(write_seeds, tmp_path, capsys)
 def test_one_method_alone(write_run, capsys):
     lines = run(capsys, write_run("a.h5", [0.1, 0.2]))
     assert lines[-1] == "note: nothing is compared, GSGM is the only method here"
-
-
-def test_wide_tables_are_split(write_seeds, tmp_path, capsys):
-    write_seeds("gsgm", (0.81, 0.01), (0.82, 0.01), (0.84, 0.01))
-    methods = [f"method{i:02}" for i in range(12)]
-    for method in methods:
-        write_seeds(method, (0.80, 0.02), (0.80, 0.04), (0.80, 0.08))
-    lines = run(capsys, tmp_path, "--stability", "all")
-    headers = [line.split() for line in lines if line.startswith("setting")]
-    assert len(headers) == 4
-    assert headers[0][1:] + headers[1][1:] == methods
-    tabulars = [line for line in run(capsys, tmp_path, "--format", "latex") if line.startswith(r"\begin{tabular}")]
-    assert len(tabulars) == 1 + 4 * 2
-    assert max(len(line) for line in lines if "[" in line) <= 120
-
-
-def test_markdown(three_methods, write_seeds, tmp_path, capsys):
-    write_seeds("my_*.py", (0.5, 0.02), prefix="x")
-    lines = run(capsys, tmp_path, "--format", "markdown", "--stability", "all")
-    assert lines[2:6] == [
-        *("### Absolute figures", ""),
-        "| method | seeds | peak % | final % | sigma all |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
-    assert lines[6] == "| GSGM | 3 | **82.00 ± 2.48** | **82.00 ± 2.48** | **1.000 ± -** |"
-    assert lines[9] == r"| my\_\*.py | 1 | 50.00 ± - | 50.00 ± - | 2.000 ± - |"
-    gains = [line for line in lines if line.startswith("| all runs")]
-    interval = "<br>[-0.48, +4.48]<br>0.074 / 0.074"
-    assert gains[0].replace(r"\[", "[").replace(r"\]", "]") == (
-        rf"| all runs | +2.00 (3){interval} | +1.10\* (3)<br>[+0.85, +1.35]<br>0.003 / 0.005 | **+31.00 (1)** |"
-    )
-
-
-def test_a_single_gain_is_no_largest(write_seeds, tmp_path, capsys):
-    write_seeds("gsgm", (0.81, 0.01))
-    write_seeds("downpour", (0.80, 0.02))
-    assert "| all runs | +1.00 (1) |" in run(capsys, tmp_path, "--format", "markdown")
-
-
-def test_latex(three_methods, write_seeds, tmp_path, capsys):
-    write_seeds("my_50%.py:A&B", (0.5, 0.02), prefix="x")
-    lines = run(capsys, tmp_path, "--format", "latex", "--stability", "all")
-    first = lines.index(r"\begin{tabular}{lrrrr}")
-    assert lines[first + 1 : first + 9] == [
-        r"\toprule",
-        r"method & seeds & peak \% & final \% & sigma all \\",
-        r"\midrule",
-        r"GSGM & $3$ & $\mathbf{82.00 \pm 2.48}$ & $\mathbf{82.00 \pm 2.48}$ & $\mathbf{1.000 \pm \mbox{--}}$ \\",
-        r"DSGD & $3$ & $80.00 \pm \mbox{--}$ & $80.00 \pm \mbox{--}$ & $4.667 \pm 7.589$ \\",
-        r"PSGD-1 & $3$ & $80.90 \pm 2.24$ & $80.90 \pm 2.24$ & $2.000 \pm \mbox{--}$ \\",
-        r"my\_50\%.py:A\&B & $1$ & $50.00 \pm \mbox{--}$ & $50.00 \pm \mbox{--}$ & $2.000 \pm \mbox{--}$ \\",
-        r"\bottomrule",
-    ]
-    start = lines.index(r"setting & DSGD & PSGD-1 & my\_50\%.py:A\&B \\")
-    assert lines[start + 2 : start + 5] == [
-        r"all runs & $+2.00 (3)$ & $+1.10^{*} (3)$ & $\mathbf{+31.00 (1)}$ \\",
-        r" & $[-0.48, +4.48]$ & $[+0.85, +1.35]$ &  \\",
-        r" & $0.074 / 0.074$ & $0.003 / 0.005$ &  \\",
-    ]
-    # All that is no tabular is a comment.
-    inside = False
-    for line in lines:
-        inside |= line.startswith(r"\begin")
-        assert inside or not line or line.startswith("% ")
-        inside &= not line.startswith(r"\end")
 
 
 def test_output_to_a_file(three_methods, tmp_path, capsys):
