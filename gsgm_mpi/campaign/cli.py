@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.status:
             return _print(standings(folder))
         if options.index is not None:
-            return _one(folder, options.index)
+            return _one(folder, options.index, only_path=options.path)
         return _all(folder, options.jobs)
     except UserError as error:
         complain(str(error))
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     action.add_argument("--status", action="store_true", help="print where each run stands")
     action.add_argument("--index", type=int, metavar="I", help="do one run, e.g. of a job array")
     action.add_argument("--all", action="store_true", help="do all runs")
+    parser.add_argument("--path", action="store_true", help="with --index: print the run's results file, and stop")
     parser.add_argument("--jobs", type=int, metavar="N", help="with --all: runs at once (default: as cores allow)")
     parser.add_argument(
         "--only", action="append", default=[], metavar="AXIS=LABEL,..", help="leave out the rest of an axis"
@@ -142,11 +143,13 @@ def _listed(folder: Folder) -> str:
     return "".join(lines)
 
 
-def _one(folder: Folder, index: int) -> int:
+def _one(folder: Folder, index: int, *, only_path: bool) -> int:
     """Becomes the run itself, so that signals and the exit code are the run's."""
     if index >= len(folder.jobs):
         raise bad_option("--index", index, f"a whole number in [0, {len(folder.jobs) - 1}]", "see --list")
     job = folder.jobs[index]
+    if only_path:
+        return _print(f"{folder.output(job)}\n")
     there = folder.standing(job)
     if there.state.ended:
         say(f"{job.name} has {result(there)}; nothing is left to do")

@@ -20,7 +20,7 @@ from gsgm_mpi.engines.conductor import Expected, UpdateRow
 from gsgm_mpi.learners import Vector
 from gsgm_mpi.plan import Plan
 from gsgm_mpi.program.progress import Progress
-from gsgm_mpi.program.wall import complain
+from gsgm_mpi.program.wall import complain, date
 from gsgm_mpi.results.recorder import Recorder
 from gsgm_mpi.results.table import Table
 
@@ -200,7 +200,9 @@ class Journal:
         try:
             self._recorder.write()
         except (OSError, RuntimeError) as error:  # HDF5 raises the latter on a full disk
-            complain(f"the results file could not be written, the next epoch tries again: {error}")
+            complaint = f"the results file could not be written, the next epoch tries again: {error}"
+            complain(complaint)
+            self._recorder.note(f"{date()}  {complaint}")
         self._wrote_at = time.perf_counter()
         self._write_s = self._wrote_at - began
 

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gsgm_mpi.program.stacks import Stacks
 from gsgm_mpi.program.wall import complain, date
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     launch = Launch.read(os.environ)
     tune(os.environ)
     interrupt = Interrupt()
+    stacks = Stacks("rank 0" if launch.rank is None else f"rank {launch.rank}")
+    stacks.install()
     leader = launch.rank in (0, None)
     interrupt.install_early(leader=leader)
     parsed = read_command_line(argv, launch) if leader else None
@@ -150,6 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", "suspicious MPI execution environment", RuntimeWarning)
     MPI.Init_thread(MPI.THREAD_FUNNELED)  # one thread calls MPI; evaluation, in another, does not
     comm = MPI.COMM_WORLD
+    stacks.name = f"rank {comm.Get_rank()}"
     try:
         if comm.Get_rank() == 0:
             interrupt.raise_from_now_on()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gsgm_mpi.plan import EveryEpochs
-from gsgm_mpi.program.wall import complain
 from gsgm_mpi.results import checkpoint
 from gsgm_mpi.state import below
 
@@ -32,6 +31,7 @@ class Saver:
         identity: of the run, what a later one must agree with to go on from here.
         elapsed: seconds since the run began.
         facts: what else is to be known of the run when it goes on; texts.
+        complain: says what went wrong.
     """
 
     def __init__(
@@ -41,12 +41,14 @@ class Saver:
         identity: Mapping[str, Any],
         elapsed: Callable[[], float],
         facts: Mapping[str, str],
+        complain: Callable[[str], None],
     ) -> None:
         self._output = output
         self._every = EveryEpochs(every)
         self._identity = json.dumps(dict(identity))
         self._elapsed = elapsed
         self._facts = dict(facts)
+        self._complain = complain
         #: Name to part; filled once they exist, in the order in which they are to be restored.
         self.parts: dict[str, Savable] = {}
         #: Gradients used or dropped and epochs complete so far, as the engine has it.
@@ -66,7 +68,7 @@ class Saver:
             checkpoint.save(self._output, update, state | {f"run.{name}": x for name, x in (own | self._facts).items()})
         except (OSError, AssertionError) as error:
             # The latter: a method of the user's own has come to hold what a state cannot.
-            complain(f"the checkpoint after update {update} could not be written: {error}")
+            self._complain(f"the checkpoint after update {update} could not be written: {error}")
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up a checkpoint."""

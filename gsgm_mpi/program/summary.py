@@ -29,7 +29,6 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
         f"method {config.label} ({options}), algo {config.algo}, lr {config.lr:g}, "
         f"batch {config.batch_size}, seed {config.seed}",
         f"model {parts.model} with d = {problem.d:,} parameters, {config.device}, {config.threads} thread(s) a rank",
-        *(f"note: {note}" for note in problem.notes),
         f"data {config.dataset}: {samples.sum():,} training samples, partition {config.partition}, "
         f"{_range(samples)} a learner",
         *_labels(parts),
@@ -39,17 +38,26 @@ def describe(parts: Parts, hosts: list[str]) -> list[str]:
         *_cluster(parts),
         f"{_ranks(parts, hosts)} on {_places(hosts)}; {library}",
     ]
-    if config.method_class.collective:
+    if config.method == "hier-avg":
         groups = parts.schedule(hosts[1:]).groups
-        if config.method == "hier-avg":
-            lines.append("groups: " + " | ".join(" ".join(map(str, group)) for group in groups))
-        if config.method == "hier-avg" and (len(groups) == 1 or max(map(len, groups)) == 1):
+        lines.append("groups: " + " | ".join(" ".join(map(str, group)) for group in groups))
+    return [*lines, *(f"note: {note}" for note in notes(parts, hosts))]
+
+
+def notes(parts: Parts, hosts: list[str]) -> list[str]:
+    """What a user may not expect of this run; a line each."""
+    config, learners = parts.config, parts.plan.learners
+    lines = list(parts.problem.notes)
+    if config.method == "hier-avg":
+        groups = parts.schedule(hosts[1:]).groups
+        if len(groups) == 1 or max(map(len, groups)) == 1:
             period = "local" if len(groups) == 1 else "global"
-            lines.append(f"note: with these groups hier-avg is k-avg with the {period} period")
+            lines.append(f"with these groups hier-avg is k-avg with the {period} period")
+    samples = parts.label_counts.sum(axis=1)
     small = [k for k, n in enumerate(samples, start=1) if n < config.batch_size]
     if small:
-        whose = "all learners" if len(small) == plan.learners else "learners " + ", ".join(map(str, small))
-        lines.append(f"note: {whose} hold fewer than {config.batch_size} samples: their batch is the whole shard")
+        whose = "all learners" if len(small) == learners else "learners " + ", ".join(map(str, small))
+        lines.append(f"{whose} hold fewer than {config.batch_size} samples: their batch is the whole shard")
     return lines
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 from gsgm_mpi.results.schema import EPOCHS, LEARNERS, SCHEMA_VERSION, TRACE, UPDATES, Column
 from gsgm_mpi.results.table import Table
 
+#: The latest are kept: an attribute holds no more than 64 kB.
+_NOTES = 50
 _COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
@@ -54,6 +57,7 @@ class Recorder:
             "end": "",
             "status": "running",
         }
+        self._notes: deque[str] = deque(maxlen=_NOTES)
         self.epochs = Table(EPOCHS)
         self.updates = Table(UPDATES)
         self.trace = Table(TRACE)
@@ -69,6 +73,10 @@ class Recorder:
         samples = self._label_counts.sum(axis=1).tolist()
         for k, rest in enumerate(zip(samples, used, dropped, compute_s, wait_s, strict=True), start=1):
             self._learners.append((k, k if self._hosts[k - 1] else 0, *rest))
+
+    def note(self, text: str) -> None:
+        """Adds a line to ``notes`` in ``/provenance``, for whoever reads the file; it is in the next one written."""
+        self._notes.append(text)
 
     def finish(self, status: str, error: str = "") -> None:
         """Notes how the run ended and writes the file."""
@@ -112,7 +120,7 @@ class Recorder:
         column = Column("weights", "f4", "1", "weights w at the time of writing")
         _write(final, column, weights, "parameter")
         provenance = file.create_group("provenance", track_order=True)
-        for name, value in self.provenance.items():
+        for name, value in (self.provenance | {"notes": list(self._notes)}).items():
             provenance.attrs[name] = as_stored(value)
 
 

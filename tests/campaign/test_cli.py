@@ -206,6 +206,14 @@ def test_index_becomes_the_run(file, folder, became):
     assert command == ["srun", "-n", "3", *every_five[:-1], "7"]
 
 
+def test_path_names_the_file_of_a_run_and_starts_nothing(file, folder, said):
+    pretend(folder, NAMES[0])
+    for index in (0, 1):
+        code, out, err = said(file, "--index", str(index), "--path")
+        assert (code, out, err) == (0, [f"results/two/{NAMES[index]}.h5"], [])
+    assert said(file, "--index", "9", "--path")[0] == 2
+
+
 @pytest.mark.parametrize("run", [is_killed, fails])
 def test_index_goes_on_with_what_is_cut_and_tries_again_what_failed(file, folder, became, run):
     pretend(folder, NAMES[2], run)

@@ -99,3 +99,11 @@ def test_a_flipped_bit_is_found(recorder):
     recorder.path.write_bytes(whole)
     with h5py.File(recorder.path) as file, pytest.raises(OSError, match=r"[Cc]an.t"):
         file["updates/staleness"][:]
+
+
+def test_the_latest_notes_are_kept(recorder):
+    for i in range(60):
+        recorder.note(f"note {i}")
+    recorder.write()
+    with h5py.File(recorder.path) as file:
+        assert json.loads(file["provenance"].attrs["notes"]) == [f"note {i}" for i in range(10, 60)]

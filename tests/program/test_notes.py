@@ -1,0 +1,48 @@
+"""What goes wrong without ending a run, and what a user may not expect of it, is in the results file too."""
+
+import json
+
+import h5py
+import numpy as np
+
+from gsgm_mpi.results import recorder as results_recorder
+
+
+def notes(program):
+    with h5py.File(program / "run.h5") as file:
+        return json.loads(file["provenance"].attrs["notes"])
+
+
+def test_nothing_to_note(program):
+    assert program.run() == 0
+    assert notes(program) == []
+
+
+def test_what_the_start_up_summary_notes_is_in_the_file(program, capsys):
+    assert program.run("--method", "hier-avg", "--group-size", "3", "--batch-size", "64") == 0
+    assert notes(program) == [
+        "with these groups hier-avg is k-avg with the local period",
+        "all learners hold fewer than 64 samples: their batch is the whole shard",
+    ]
+    out = capsys.readouterr().out
+    assert all(f"note: {note}" in out for note in notes(program))
+
+
+def test_a_checkpoint_and_a_results_file_that_could_not_be_written_are_noted(program, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    write, attempts = results_recorder.Recorder._fill, []
+
+    def full_once(self, file):
+        attempts.append(file)
+        if len(attempts) == 2:
+            raise OSError(28, "No space left on device")
+        write(self, file)
+
+    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(results_recorder.Recorder, "_fill", full_once)
+    assert program.run("--checkpoint-every", "1") == 0
+    found = notes(program)
+    assert len([note for note in found if "the checkpoint after update" in note]) >= 2
+    assert len([note for note in found if "the results file could not be written" in note]) == 1
