@@ -13,7 +13,7 @@ ACTIVATE := . "$(VENV)/bin/activate" &&
 OTHER_MPI := $(if $(filter openmpi,$(MPI)),mpich,openmpi)
 OTHER_VENV := .venv-$(OTHER_MPI)
 
-.PHONY: help setup run test test-slow check format clean
+.PHONY: help setup run test test-slow test-slurm check format clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -33,11 +33,17 @@ test: setup  ## quick tests
 	$(ACTIVATE) python -m pytest
 
 # Root may start Open MPI only so; the environment whose activate script says it is not the active one here.
-test-slow: export OMPI_ALLOW_RUN_AS_ROOT = 1
-test-slow: export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = 1
+test-slow test-slurm: export OMPI_ALLOW_RUN_AS_ROOT = 1
+test-slow test-slurm: export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = 1
+test-slow test-slurm: export GSGM_OTHER_MPIEXEC = $(CURDIR)/$(OTHER_VENV)/bin/mpiexec
+
 test-slow: setup  ## long tests: both MPIs, 31 ranks
 	$(MAKE) setup VENV="$(OTHER_VENV)" MPI=$(OTHER_MPI)
-	$(ACTIVATE) GSGM_OTHER_MPIEXEC="$(CURDIR)/$(OTHER_VENV)/bin/mpiexec" python -m pytest -m slow
+	$(ACTIVATE) python -m pytest -m slow
+
+test-slurm: setup  ## the job scripts on a real SLURM of two nodes, started here; both MPIs
+	$(MAKE) setup VENV="$(OTHER_VENV)" MPI=$(OTHER_MPI)
+	$(ACTIVATE) python -m pytest -m slurm tests/slurm
 
 check: setup  ## style, types, shell scripts
 	$(ACTIVATE) ruff format --check .

@@ -1,15 +1,24 @@
 # shellcheck shell=bash
 # Sourced by the job scripts: goes to the folder of submission, activates the Python environment, sets
-# the threads of each rank, and leaves in the array "launcher" how to start $SLURM_NTASKS ranks.
+# the threads of each rank, and leaves in the array "launcher" how to start $SLURM_NTASKS ranks; "run" runs a command
+# that gets the job's signals.
 #
 # Set before sbatch, where the defaults do not fit the site:
 #   GSGM_CONDA_ENV  name or prefix of a conda environment (default: the folder .venv)
+#   GSGM_MODULES    modules to load first, e.g. "gcc/13 openmpi/5"
 #   MPIEXEC         the launcher and its options (default: mpiexec of the environment), e.g.
 #                   /opt/site-mpi/bin/mpiexec or "srun --mpi=pmix"
 #   GSGM_BIND       the launcher's options for binding, may be empty (default: see below)
 
 cd "$SLURM_SUBMIT_DIR" || exit
 mkdir -p results
+
+if [[ -n ${GSGM_MODULES:-} ]]; then
+    read -ra modules <<<"$GSGM_MODULES"
+    set +u # module's own functions read unset variables
+    module load "${modules[@]}"
+    set -u
+fi
 
 if [[ -n ${GSGM_CONDA_ENV:-} ]]; then
     conda_setup=$(conda shell.bash hook)
@@ -45,3 +54,32 @@ else
 fi
 # shellcheck disable=SC2034  # the job scripts use it
 read -ra launcher <<<"$launch -n $SLURM_NTASKS ${GSGM_BIND-$bind}"
+
+# Runs a command to its end and returns its exit code. Meanwhile the job's signals go to the command. USR1 (the time
+# limit is near) and TERM (scancel) make it save itself and stop with exit code 85; which one it was is left in the
+# variable "stopped_by". USR2 makes all ranks print their stacks.
+run() {
+    local code command interrupted
+    stopped_by=
+    "$@" &
+    command=$!
+    # TERM is passed on as USR1: some launchers end all ranks themselves when they get a TERM.
+    trap 'interrupted=yes; stopped_by=${stopped_by:-USR1}; kill -USR1 "$command" 2>/dev/null' USR1
+    trap 'interrupted=yes; stopped_by=${stopped_by:-TERM}; kill -USR1 "$command" 2>/dev/null' TERM
+    trap 'interrupted=yes; print_stacks' USR2
+    # A signal ends a wait before the command has ended, with a code that is the signal's.
+    interrupted=yes
+    while [[ -n $interrupted ]]; do
+        interrupted=
+        code=0
+        wait "$command" || code=$?
+    done
+    trap - USR1 TERM USR2
+    return "$code"
+}
+
+# Sends USR2 to the ranks themselves, node by node: not every mpiexec passes it on, and MPICH's dies of it.
+print_stacks() {
+    srun --overlap --nodes="$SLURM_NNODES" --ntasks="$SLURM_NNODES" --ntasks-per-node=1 --cpus-per-task=1 --mem=0 \
+        bash "$SLURM_SUBMIT_DIR/jobs/_stacks.sh" || echo "no stacks: srun failed" >&2
+}

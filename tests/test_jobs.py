@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 JOBS = ROOT / "jobs"
-SCRIPTS = ["single-node.slurm", "multi-node.slurm", "array.slurm"]
+SCRIPTS = ["single-node.slurm", "multi-node.slurm", "site-mpi.slurm", "array.slurm", "requeue.slurm"]
+HELPERS = ["_environment.sh", "_requeue.sh", "_stacks.sh"]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 RECORDER = """\
@@ -51,6 +52,7 @@ class Cluster:
         venv.create(self.root / ".venv", symlinks=True)
         for name in ("python", "mpiexec"):
             executable(self.root / ".venv" / "bin" / name, RECORDER)
+        executable(self.record / "bin" / "srun", RECORDER)
 
     def run(self, script, *arguments, **environment):
         """Does what slurmd does: a copy of the script, in another folder, with variables set.
@@ -101,7 +103,7 @@ def test_shellcheck_has_nothing_to_say():
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     shellcheck = shutil.which("shellcheck", path=folders)
     assert shellcheck, "shellcheck is in the extra 'test'"
-    scripts = [f"jobs/{name}" for name in (*SCRIPTS, "_environment.sh")]
+    scripts = [f"jobs/{name}" for name in (*SCRIPTS, "campaign.slurm", *HELPERS)]
     finished = subprocess.run([shellcheck, "-x", *scripts], cwd=ROOT, capture_output=True, text=True)
     assert (finished.returncode, finished.stdout) == (0, "")
 
@@ -111,13 +113,16 @@ def test_shellcheck_has_nothing_to_say():
     [
         ("single-node.slurm", "1", {}),
         ("multi-node.slurm", "2", {}),
+        ("site-mpi.slurm", "2", {}),
         ("array.slurm", "1", {"array": "1-5"}),
+        ("requeue.slurm", "1", {"requeue": "", "open-mode": "append"}),
+        ("campaign.slurm", "1", {"ntasks": "1", "array": "0-23", "requeue": "", "open-mode": "append"}),
     ],
 )
 def test_what_is_asked_of_slurm(script, nodes, more):
     lines = (JOBS / script).read_text().splitlines()
-    asked = dict(line[len("#SBATCH --") :].split("=") for line in lines if line.startswith("#SBATCH"))
-    expected = {"nodes": nodes, "ntasks": "31", "cpus-per-task": "1", **more}
+    asked = dict(line[len("#SBATCH --") :].partition("=")[::2] for line in lines if line.startswith("#SBATCH"))
+    expected = {"nodes": nodes, "ntasks": "31", "cpus-per-task": "1", "signal": "B:USR1@120", **more}
     assert {name: asked.get(name) for name in expected} == expected
     assert {"account", "partition", "time", "job-name", "output"} <= asked.keys()
     # slurmd does not create folders: a log in one that is missing loses the job without a word.
@@ -130,6 +135,7 @@ def test_what_is_asked_of_slurm(script, nodes, more):
         ("single-node.slurm", ["--output", "results/gsgm-4711.h5"]),
         ("multi-node.slurm", ["--output", "results/gsgm-4711.h5"]),
         ("array.slurm", ["--seed", "3", "--output", "results/gsgm-3.h5"]),
+        ("requeue.slurm", ["--checkpoint-every", "5", "--output", "results/gsgm-4711.h5", "--resume"]),
     ],
 )
 def test_the_command_line(cluster, script, own):
@@ -173,7 +179,6 @@ def test_one_thread_where_the_cpus_of_a_task_are_not_set(cluster):
 
 def test_srun_as_launcher(cluster):
     cluster.add_venv()
-    executable(cluster.record / "bin" / "srun", RECORDER)
     finished = cluster.run("multi-node.slurm", MPIEXEC="srun --mpi=pmix", SLURM_CPUS_PER_TASK="2")
     assert finished.returncode == 0
     command = cluster.call()[2]
@@ -208,3 +213,74 @@ def test_submitted_from_another_folder_it_fails_and_names_the_file(cluster):
     finished = cluster.run("single-node.slurm", SLURM_SUBMIT_DIR=str(cluster.spool))
     assert finished.returncode == 1
     assert "jobs/_environment.sh: No such file or directory" in finished.stderr
+
+
+def test_a_site_mpi_is_started_by_srun_after_its_modules(cluster):
+    cluster.add_venv()
+    # As the real one, a shell function that trips over "set -u"; sites export it to batch scripts.
+    module = {"BASH_FUNC_module%%": '() { : "$NOT_SET_ANYWHERE"; echo "$@" >>"$RECORD/modules"; }'}
+    finished = cluster.run("site-mpi.slurm", GSGM_MODULES="gcc/13 openmpi/5", **module)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (cluster.record / "modules").read_text() == "load gcc/13 openmpi/5\n"
+    assert cluster.call()[2][:5] == ["srun", "--mpi=pmix", "-n", "31", "--cpu-bind=cores"]
+
+
+# A launcher that is warned of the time limit: leaves a checkpoint, if asked to, and ends as a saved run does.
+WARNED = """\
+#!/bin/bash
+trap '[[ -z ${COMES_FURTHER-} ]] || touch results/gsgm-4711.h5.checkpoint-000000200.npz; exit 85' USR1
+kill -"$SIGNAL" "$PPID"
+for _ in {1..100}; do sleep 0.1; done
+"""
+# Puts nothing into a queue, but says what it was asked.
+SCONTROL = """\
+#!/bin/bash
+echo "$@" >>"$RECORD/scontrol"
+"""
+
+
+@pytest.mark.parametrize(
+    ("signal", "comes_further", "requeued"), [("USR1", "yes", True), ("USR1", "", False), ("TERM", "yes", False)]
+)
+def test_a_run_goes_back_into_the_queue_where_its_time_was_up_and_it_had_come_further(
+    cluster, signal, comes_further, requeued
+):
+    cluster.add_venv()
+    executable(cluster.root / ".venv" / "bin" / "mpiexec", WARNED)
+    executable(cluster.record / "bin" / "scontrol", SCONTROL)
+    (cluster.root / "results").mkdir()
+    (cluster.root / "results" / "gsgm-4711.h5.checkpoint-000000100.npz").touch()
+    finished = cluster.run("requeue.slurm", SIGNAL=signal, COMES_FURTHER=comes_further)
+    asked = cluster.record / "scontrol"
+    if requeued:
+        assert (finished.returncode, finished.stderr) == (0, "")
+        assert asked.read_text() == "requeue 4711\n"
+        assert "to go on from results/gsgm-4711.h5.checkpoint-000000200.npz" in finished.stdout
+    else:
+        assert finished.returncode == 85
+        assert not asked.exists()
+        assert ("raise --time" in finished.stderr) == (signal == "USR1")
+
+
+def test_a_campaigns_task_does_the_run_of_its_number(cluster):
+    cluster.add_venv()
+    file = "jobs/campaigns/smoke.toml"
+    finished = cluster.run("campaign.slurm", file, "--folder", "elsewhere", "--", "--epochs", "2")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    expected = [
+        "python",
+        "-m",
+        "gsgm_mpi.campaign",
+        "--index",
+        "3",
+        file,
+        "--folder",
+        "elsewhere",
+        "--",
+        "--epochs",
+        "2",
+    ]
+    assert cluster.call()[2] == expected
+    without = cluster.run("campaign.slurm")
+    assert without.returncode != 0
+    assert "which campaign?" in without.stderr

@@ -20,7 +20,7 @@ CHOICES = (*WHEELS, "site")
 
 # Open MPI refuses more ranks than cores unless told otherwise, and the default set-up of this project is a laptop. A
 # setting in ~/.prte/mca-params.conf, in PRTE_MCA_rmaps_default_mapping_policy or on the command line still wins.
-OVERSUBSCRIBE = "rmaps_default_mapping_policy = :oversubscribe"
+OVERSUBSCRIBE = "rmaps_default_mapping_policy = slot:oversubscribe"
 PRTE_CONF = Path("etc", "prte-mca-params.conf")
 
 _BEGIN, _END = "# >>> gsgm_mpi: Open MPI", "# <<< gsgm_mpi"
