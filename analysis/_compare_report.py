@@ -32,11 +32,11 @@ def write_tables(groups: Sequence[Group], against: str | None, given_targets: bo
             print("\nno target accuracy: no run has finished, and --target was not given")
         _write_convergence(group)
         print()
-    _write_definitions(against, rule)
+    print(definitions(against, rule))
 
 
-def _write_at_cost(group: Group) -> None:
-    print(f"accuracy in % at equal cost, seconds by the {group.clock} clock")
+def at_cost(group: Group) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table of accuracies at equal cost."""
     amounts = [_amount(cost, group.point[cost]) for cost in COSTS]
     header = ["method", "finished", *(cell for amount in amounts for cell in (f"at {amount}", "±"))]
     rows = [
@@ -47,14 +47,11 @@ def _write_at_cost(group: Group) -> None:
         ]
         for row in group.rows
     ]
-    print_aligned(header, rows, text_columns=1)
-    if any(math.isnan(value) for value in group.point.values()):
-        print("no common cost: no run has finished; see --unfinished")
+    return header, rows
 
 
-def _write_cost_to(group: Group, i: int, against: str | None, given: bool) -> None:
-    best = f" ({100 * OF_THE_BEST:g} % of the best final mean, {100 * best_final(group.rows):.2f} %)"
-    print(f"\ncost to {100 * group.targets[i]:.2f} %{'' if given else best}, seconds by the {group.clock} clock")
+def cost_to(group: Group, i: int, against: str | None) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table of what the group's i-th target costs."""
     header = ["method", "reached", *COSTS, *([] if against is None else [f"speed-up over {against}"])]
     rows = []
     for row in group.rows:
@@ -62,14 +59,37 @@ def _write_cost_to(group: Group, i: int, against: str | None, given: bool) -> No
         cells = [row.method, f"{way.reached} of {len(row.used)}"]
         cells += [_amount(cost, way.costs[cost].mean, with_name=False) for cost in COSTS]
         rows.append(cells if against is None else [*cells, number(way.speed_up)])
-    print_aligned(header, rows, text_columns=1)
+    return header, rows
+
+
+def convergence(group: Group) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table of what the rule of convergence says."""
+    header = ["method", "runs are", "converged", "final %", "peak %", "below best", "drift", "sigma"]
+    rows = [[row.method, verdicts(row.states), converged(row.states), *_figures(row.states)] for row in group.rows]
+    return header, rows
+
+
+def target_in_words(group: Group, i: int, given: bool) -> str:
+    """The group's i-th target in percent, and what it is a part of where it was not given."""
+    best = f" ({100 * OF_THE_BEST:g} % of the best final mean, {100 * best_final(group.rows):.2f} %)"
+    return f"{100 * group.targets[i]:.2f} %{'' if given else best}"
+
+
+def _write_at_cost(group: Group) -> None:
+    print(f"accuracy in % at equal cost, seconds by the {group.clock} clock")
+    print_aligned(*at_cost(group), text_columns=1)
+    if any(math.isnan(value) for value in group.point.values()):
+        print("no common cost: no run has finished; see --unfinished")
+
+
+def _write_cost_to(group: Group, i: int, against: str | None, given: bool) -> None:
+    print(f"\ncost to {target_in_words(group, i, given)}, seconds by the {group.clock} clock")
+    print_aligned(*cost_to(group, i, against), text_columns=1)
 
 
 def _write_convergence(group: Group) -> None:
     print("\nconvergence; means over the runs, below best, drift and sigma in percentage points")
-    header = ("method", "runs are", "converged", "final %", "peak %", "below best", "drift", "sigma")
-    rows = [[row.method, verdicts(row.states), converged(row.states), *_figures(row.states)] for row in group.rows]
-    print_aligned(header, rows, text_columns=2)
+    print_aligned(*convergence(group), text_columns=2)
 
 
 def group_notes(groups: Sequence[Group]) -> list[str]:
@@ -104,15 +124,17 @@ def _figures(states: Sequence[State]) -> list[str]:
     return [number(100 * mean, names[name]) for name, mean in means.items()]
 
 
-def _write_definitions(against: str | None, rule: Rule) -> None:
-    print(
-        "at equal cost: the last evaluation at or before what all finished runs of the setting have spent (or --at);\n"
+def definitions(against: str | None, rule: Rule, own_costs: str = " (or --at)") -> str:
+    """How to read the tables, in lines; ``own_costs`` says how to compare at others."""
+    lines = (
+        "at equal cost: the last evaluation at or before what all finished runs of the setting have "
+        f"spent{own_costs};\n"
         "  ± = half the 95 % interval over seeds (Student's t); - = undefined: one seed, or a run that ended before\n"
         "cost to a target: up to the first evaluation that reaches it, mean over seeds; - = not all of them did"
     )
     if against is not None:
-        print(f"speed-up = seconds of {against} / seconds of the method")
-    print(in_words(rule))
+        lines += f"\nspeed-up = seconds of {against} / seconds of the method"
+    return f"{lines}\n{in_words(rule)}"
 
 
 def _finished(row: Row) -> str:

@@ -19,6 +19,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+#: How the figure looks, while it is written too.
+LOOK = STYLE | {"font.size": 8}
+
 # Beside the colours: the first eight methods differ by them too.
 _MARKERS = "os^Dvx*P"
 # Shades of time: not the colours of the methods.
@@ -32,24 +35,35 @@ _MOST_DOTS = 40
 
 def plot(groups: Sequence[Group], path: Path) -> None:
     """Writes the figure, nine panels for each setting; the suffix of ``path`` says the format."""
-    names = methods(group.cell for group in groups)
+    with mpl.rc_context(LOOK):
+        draw(groups, methods(group.cell for group in groups)).savefig(path)
+
+
+def draw(groups: Sequence[Group], every: Sequence[str]) -> Figure:
+    """Draws the figure.
+
+    Args:
+        groups: the cells.
+        every: names of all methods, shown here or not, which the colours depend on.
+    """
+    names = [name for name in every if any(group.cell.method == name for group in groups)]
     settings = list(dict.fromkeys(group.cell.setting for group in groups))
     columns = max(1, min(len(names), 118 // (max(map(len, names)) + 8)))
     most = max(sum(group.cell.setting == setting for group in groups) for setting in settings)
     height = 5.9 + 0.13 * max(0, most - 6)
-    with mpl.rc_context(STYLE | {"font.size": 8}):
+    with mpl.rc_context(LOOK):
         # A Figure of its own, without pyplot, draws to files only and needs no display.
         figure = Figure(figsize=(7.2, len(settings) * height + 0.2 * -(-len(names) // columns)), layout="constrained")
         parts = figure.subfigures(len(settings), 1, squeeze=False)[:, 0]
         handles = {}
         for setting, part in zip(settings, parts, strict=True):
             there = [group for group in groups if group.cell.setting == setting]
-            handles |= _draw(part, there, names)
+            handles |= _draw(part, there, every)
             if setting:
                 part.suptitle(fill(in_words(setting), _TITLE_WIDTH), fontsize=9)
         shown = [name for name in names if name in handles]
         figure.legend([handles[name] for name in shown], shown, loc="outside upper center", ncols=columns)
-        figure.savefig(path)
+        return figure
 
 
 def _draw(part: SubFigure, groups: Sequence[Group], names: Sequence[str]) -> dict[str, Line2D]:

@@ -20,7 +20,7 @@ from _table import number, print_aligned
 _COUNT = "count"
 
 # Column, figure, factor and format of each of the two tables.
-_WHO = (
+WHO = (
     *(
         ("updates: min", "updates_min", 1, _COUNT),
         ("max", "updates_max", 1, _COUNT),
@@ -32,7 +32,7 @@ _WHO = (
     *(("accuracy: worst", "worst_accuracy", 100, ".2f"), ("best", "best_accuracy", 100, ".2f")),
     *(("spread", "accuracy_spread", 100, ".2f"), ("r", "weight_accuracy_correlation", 1, "+.2f")),
 )
-_WHEN = (
+WHEN = (
     *(("staleness: mean", "staleness_mean", 1, ".2f"), ("median", "staleness_median", 1, _COUNT)),
     *(("95 %", "staleness_95", 1, _COUNT), ("max", "staleness_max", 1, _COUNT)),
     *(("gap x1000: mean", "gap_mean", 1000, ".3f"), ("median", "gap_median", 1000, ".3f")),
@@ -78,15 +78,20 @@ def write_tables(groups: Sequence[Group], rounds: int, *, each_run: bool) -> Non
         there = [group for group in groups if group.cell.setting == setting]
         if setting:
             print(f"{in_words(setting)}:")
-        for columns in (_WHO, _WHEN):
+        for columns in (WHO, WHEN):
             if each_run:
                 _print_runs(there, columns)
             else:
-                rows = [[g.cell.method, str(len(g.counted)), *_numbers(g.figures, columns)] for g in there]
-                print_aligned(("method", "seeds", *(column[0] for column in columns)), rows, text_columns=1)
+                print_aligned(*means(there, columns), text_columns=1)
             print()
     if groups:
-        _print_definitions(groups, rounds, each_run=each_run)
+        print(definitions(groups, rounds, each_run=each_run))
+
+
+def means(groups: Sequence[Group], columns: Sequence[tuple[str, str, int, str]]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of one of the two tables, :data:`WHO` or :data:`WHEN`: the means over the seeds."""
+    rows = [[group.cell.method, str(len(group.counted)), *_numbers(group.figures, columns)] for group in groups]
+    return ["method", "seeds", *(column[0] for column in columns)], rows
 
 
 def write_json(groups: Sequence[Group], unreadable: Sequence[UnreadableFileError], rounds: int) -> None:
@@ -161,19 +166,25 @@ def _numbers(
     return cells
 
 
-def _print_definitions(groups: Sequence[Group], rounds: int, *, each_run: bool) -> None:
+def definitions(groups: Sequence[Group], rounds: int, *, each_run: bool) -> str:
+    """What the columns are, in lines."""
+    lines = []
     if not each_run and any(len(group.runs) > 1 for group in groups):
-        print("each figure is the mean of the seeds' own, where defined; running seeds count where none has ended")
+        lines.append(
+            "each figure is the mean of the seeds' own, where defined; running seeds count where none has ended"
+        )
     window = "K" if rounds == 1 else f"{rounds} K"
-    print(
+    in_brackets = ", the class in brackets" if each_run else ""
+    lines += [
         "updates used by learner, Jain = (sum x)^2 / (K sum x^2); weight = a class's weight in the used updates / its "
-        "share of the training set" + (", the class in brackets" if each_run else "") + "\n"
+        f"share of the training set{in_brackets}",
         "TV = total variation of weights and shares, 0 alike to 1; windows = its mean over consecutive windows of "
-        f"{window} used updates\n"
+        f"{window} used updates",
         "accuracy by class after the last epoch in %; r = Pearson's, of weight and accuracy; gap = root mean square of "
-        "the weights' change\n"
-        "time: share of K x the time of the last update, waiting includes the queue; - = undefined"
-    )
+        "the weights' change",
+        "time: share of K x the time of the last update, waiting includes the queue; - = undefined",
+    ]
+    return "\n".join(lines)
 
 
 def _run_fields(group: Group, seed: int) -> dict[str, object]:

@@ -9,8 +9,9 @@ from textwrap import shorten
 
 import matplotlib as mpl
 import numpy as np
-from _figures_measure import Curve
+from _figures_measure import Curve, Run, mean_curve
 from _figures_scale import fit_accuracy
+from _figures_sheets import Sheet
 from _lines import Line
 from _style import STYLE, log_axis
 from matplotlib.axes import Axes
@@ -57,8 +58,39 @@ class Look:
     window: int
 
 
+def panels_of(sheet: Sheet, curves: Mapping[Path, Run], x: str, band: str) -> list[Panel]:
+    """The columns of a figure: mean curves of each method.
+
+    Args:
+        sheet: which runs go where.
+        curves: of each run, by its file.
+        x: what they are drawn against, see :data:`_figures_measure.X_COLUMNS`.
+        band: see :data:`_figures_measure.BANDS`.
+    """
+    panels = []
+    for heading, by_method in sheet.columns.items():
+        accuracy, sigma = (
+            {
+                method: mean_curve([curves[run.path] for run in seeds], quantity, x != "epoch", band)
+                for method, seeds in by_method.items()
+            }
+            for quantity in ("accuracy", "sigma")
+        )
+        panels.append(Panel(heading, accuracy, sigma))
+    return panels
+
+
 def plot(panels: Sequence[Panel], look: Look, paths: Sequence[Path]) -> None:
     """Writes one figure in each of the formats that the paths' suffixes say."""
+    with mpl.rc_context(STYLE):
+        figure = draw(panels, look)
+        for path in paths:
+            # Without its date, the same runs give the same file.
+            figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+
+
+def draw(panels: Sequence[Panel], look: Look) -> Figure:
+    """Draws one figure."""
     with mpl.rc_context(STYLE):
         names = [name for name in look.lines if any(name in panel.accuracy for panel in panels)]
         width = _WIDTH.get(len(panels), 2.2 * len(panels))
@@ -88,9 +120,7 @@ def plot(panels: Sequence[Panel], look: Look, paths: Sequence[Path]) -> None:
         grid[0, 0].set_ylabel("test accuracy (%)")
         grid[1, 0].set_ylabel(f"σ over {look.window} epochs\n(percentage points)")
         figure.align_ylabels()
-        for path in paths:
-            # Without its date, the same runs give the same file.
-            figure.savefig(path, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+        return figure
 
 
 def _draw(axes: Axes, curves: Mapping[str, Curve], look: Look, many: int, divisor: float) -> None:

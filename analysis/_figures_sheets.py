@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from _cells import Cell, in_words
 from _figures_measure import BANDS, LEAST_SEEDS
 from _results import Results
+
+#: Options that make columns, the first that varies.
+PANELS = ("learners", "partition", "speeds")
 
 # Names of files have at most 255 bytes.
 _LONGEST = 150
@@ -61,6 +64,12 @@ def sheets(shown: Mapping[Cell, Sequence[Results]], panel_option: str | None) ->
         sheet = found.setdefault(setting, Sheet(setting))
         sheet.columns.setdefault(heading, {})[cell.method] = seeds
     return list(found.values())
+
+
+def first_varying(shown: Iterable[Cell]) -> str | None:
+    """The option whose values are columns where none is asked for; None where none of them varies."""
+    varying = {option for cell in shown for option, _ in cell.setting}
+    return next((option for option in PANELS if option in varying), None)
 
 
 def stems(every: Sequence[Sheet], x: str) -> list[str]:

