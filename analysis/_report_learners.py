@@ -12,13 +12,11 @@ from _report_folder import Folder
 from _report_parts import Part, Picture, Section, plain, shown
 from _report_picture import markup, width
 from _results import UnreadableFileError, read
-from _style import STYLE
 
 # Of the windows in which the weights of the classes are compared, in multiples of K updates.
 _ROUNDS = 1
 # Rows of learners in one figure of timelines, each panel counted as ten more.
 _MOST_ROWS = 80
-_TIMELINE = STYLE | {"font.size": 8, "axes.grid": False}
 
 
 def fairness(folder: Folder) -> Section:
@@ -67,7 +65,7 @@ def timeline(folder: Folder) -> Section:
     from _timeline_measure import GROUPS as NEEDED
     from _timeline_measure import aligned
     from _timeline_measure import measure as follow
-    from _timeline_plot import draw
+    from _timeline_plot import LOOK, draw
 
     chosen = {}
     errors: list[UnreadableFileError] = []
@@ -90,7 +88,7 @@ def timeline(folder: Folder) -> Section:
             figure = draw(some)
             caption = f"{in_words(setting) or 'all runs'}: seed {number}, {', '.join(run.title for run in some)}"
             said = f"When each learner computed, waited and was answered. {caption}."
-            picture = markup(figure, f"t{i}-{start}", said, _TIMELINE)
+            picture = markup(figure, f"t{i}-{start}", said, LOOK)
             pictures.append(Picture(picture, width(figure), caption))
         parts.append(Part(in_words(setting), pictures))
     lead = [

@@ -21,6 +21,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+#: How the figure looks, for whoever writes it to a file.
+LOOK = STYLE | {"font.size": 8, "axes.grid": False}
+
 # Dark, middle and light also where they are printed in grey; blue and orange for the colour-blind.
 _COLOURS = {
     Kind.COMPUTE: "#0072B2",
@@ -52,7 +55,7 @@ _MOST_PIXELS = 30_000  # high; Agg takes twice as many
 
 def draw(timelines: Sequence[Timeline]) -> Figure:
     """The runs below each other, on one scale of time: all windows are as long as the longest one."""
-    with mpl.rc_context(STYLE | {"font.size": 8, "axes.grid": False}):
+    with mpl.rc_context(LOOK):
         shown = aligned(timelines)
         heights = [_height(timeline) for timeline in shown]
         # A Figure of its own, without pyplot, draws to files only and needs no display.
@@ -75,7 +78,7 @@ def draw(timelines: Sequence[Timeline]) -> Figure:
 
 def save(timelines: Sequence[Timeline], path: Path) -> None:
     """Writes the figure; the suffix of ``path`` says the format."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(LOOK):
         draw(timelines).savefig(path, dpi="figure")
 
 

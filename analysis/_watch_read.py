@@ -20,15 +20,17 @@ class Followed:
     Args:
         path: the file; it need not exist yet.
         clock: seconds since 1970.
+        through_stops: a run that was stopped is expected to go on.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float], *, through_stops: bool = False) -> None:
         self.path = path
         #: What it last held; None: it could not be read yet.
         self.held: Measured | None = None
         #: Why it cannot be read now; None: it can.
         self.trouble: str | None = None
         self._clock = clock
+        self._through_stops = through_stops
         self._seen: tuple[int, int, int] | None = None
         # As it was when it was read last, and when that state of it was new.
         self._read: tuple[int, int, int] | None = None
@@ -43,8 +45,10 @@ class Followed:
 
     @property
     def ended(self) -> bool:
-        """The run writes no more."""
-        return self.held is not None and self.held.ended
+        """There is nothing more to wait for."""
+        if self.held is None or (self._through_stops and self.held.results.status == "stopped"):
+            return False
+        return self.held.ended
 
     @property
     def quiet_s(self) -> float:

@@ -59,7 +59,7 @@ def _of_file(followed: Followed) -> list[Warn]:
         return [Warn("unreadable", f"cannot be read now: {followed.trouble}; this is what it last held")]
     usual_s = followed.usual_s
     limit_s = QUIET_UNKNOWN_S if usual_s is None else max(QUIET_LEAST_S, QUIET_TIMES * usual_s)
-    if not followed.ended and followed.quiet_s > limit_s:
+    if followed.held is not None and not followed.held.ended and followed.quiet_s > limit_s:
         usual = "" if usual_s is None else f", usually {max(1, round(usual_s))} s at most"
         return [Warn("quiet", f"no news for {duration(followed.quiet_s)}{usual}; the run may be dead")]
     return []

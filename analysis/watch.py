@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     files, errors = expand(options.files)
     _script.name_unreadable(errors)
-    followed = [Followed(path, time) for path in files]
+    followed = [Followed(path, time, through_stops=options.through_stops) for path in files]
     if not followed:
         return 1
     try:
@@ -146,6 +146,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _script.parser("watch.py", "Shows how a run in progress is doing, until it ends.", _EPILOG)
     parser.add_argument(
         "--every", type=float, default=1.0, metavar="S", help="seconds between looks at the file (%(default)s)"
+    )
+    parser.add_argument(
+        "--through-stops", action="store_true", help="wait for a stopped run to go on, e.g. one that requeues itself"
     )
     parser.add_argument("--once", action="store_true", help="print one view and end")
     options = parser.parse_args(argv)

@@ -31,7 +31,7 @@ class Launcher:
 
     def run(self, n: int, *argv: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
         """Runs to the end; what it printed is in the failure's message where it hangs."""
-        return self._communicate(self.start(n, *argv), timeout)
+        return self.communicate(self.start(n, *argv), timeout)
 
     def interrupt(
         self, n: int, *argv: str, when: Path, number: int = signal.SIGINT, timeout: float = 90
@@ -43,7 +43,7 @@ class Launcher:
             time.sleep(0.1)
         time.sleep(1)
         process.send_signal(number)
-        return self._communicate(process, timeout)
+        return self.communicate(process, timeout)
 
     def start(self, n: int, *argv: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -57,7 +57,8 @@ class Launcher:
         )
 
     @staticmethod
-    def _communicate(process: subprocess.Popen[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    def communicate(process: subprocess.Popen[str], timeout: float) -> subprocess.CompletedProcess[str]:
+        """Waits for the end; kills what does not end."""
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:

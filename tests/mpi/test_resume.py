@@ -91,7 +91,7 @@ def signalled(launcher, ranks, *argv, number):
     process = launcher.start(ranks, *argv)
     wait_for(launcher, process, 1)
     process.send_signal(number)
-    return launcher._communicate(process, 60)
+    return launcher.communicate(process, 60)
 
 
 def contiguous(path, learners, per_learner=None):
