@@ -63,9 +63,10 @@ run() {
     stopped_by=
     "$@" &
     command=$!
-    # TERM is passed on as USR1: some launchers end all ranks themselves when they get a TERM.
-    trap 'interrupted=yes; stopped_by=${stopped_by:-USR1}; kill -USR1 "$command" 2>/dev/null' USR1
-    trap 'interrupted=yes; stopped_by=${stopped_by:-TERM}; kill -USR1 "$command" 2>/dev/null' TERM
+    # TERM is passed on as USR1: some launchers end all ranks themselves when they get a TERM. The command may have
+    # ended meanwhile: no error.
+    trap 'interrupted=yes; stopped_by=${stopped_by:-USR1}; kill -USR1 "$command" 2>/dev/null || :' USR1
+    trap 'interrupted=yes; stopped_by=${stopped_by:-TERM}; kill -USR1 "$command" 2>/dev/null || :' TERM
     trap 'interrupted=yes; print_stacks' USR2
     # A signal ends a wait before the command has ended, with a code that is the signal's.
     interrupted=yes
