@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from _results import Results, UnreadableFileError
+from _table import printable
 
 Measured = TypeVar("Measured")
 
@@ -74,7 +75,7 @@ def each(
 def name_unreadable(errors: Iterable[UnreadableFileError]) -> None:
     """A line on standard error for each file that cannot be used."""
     for error in errors:
-        print(f"cannot read {error}", file=sys.stderr)
+        print(printable(f"cannot read {error}"), file=sys.stderr)
 
 
 def written(path: Path, write: Callable[[], object]) -> bool:

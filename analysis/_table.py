@@ -11,6 +11,11 @@ def text(value: object) -> str:
     return "-" if value is None else str(value)
 
 
+def printable(text: str) -> str:
+    """A text with a blank for each control character: a name or an error must not move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def number(value: float, form: str = ".2f") -> str:
     """A number in that format; NaN as a dash."""
     return "-" if math.isnan(value) else format(value, form)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from _table import number
+from _table import number, printable
 from _watch_curve import bar
 from _watch_read import Followed
 from _watch_view import Line, rate
@@ -35,7 +35,9 @@ def rows(followed: Sequence[Followed], width: int, height: int | None, *, ascii_
         for row, style in zip(table, ("bold", *map(_style, shown)), strict=True)
     ]
     alarms = [
-        Line(f"! {one.path.name}: {found[0].text}"[:width], "bold magenta") for one in shown if (found := warnings(one))
+        Line(printable(f"! {one.path.name}: {found[0].text}")[:width], "bold magenta")
+        for one in shown
+        if (found := warnings(one))
     ]
     if height is None or len(lines) + len(alarms) <= height:
         return lines + alarms
@@ -47,14 +49,14 @@ def rows(followed: Sequence[Followed], width: int, height: int | None, *, ascii_
 def _row(one: Followed, *, ascii_only: bool) -> tuple[str, ...]:
     held = one.held
     if held is None:
-        return one.path.stem, "missing" if one.missing else "unreadable", *["-"] * 5, ""
+        return printable(one.path.stem), "missing" if one.missing else "unreadable", *["-"] * 5, ""
     fraction = held.done / held.total if held.total else math.nan
     drawn = "" if math.isnan(fraction) else f"{bar(fraction, _BAR, ascii_only=ascii_only)} "
     last = held.accuracy[-1] if len(held.accuracy) else math.nan
     peak = math.nan if held.peak is None else held.accuracy[held.peak]
     return (
-        one.path.stem,
-        held.results.status,
+        printable(one.path.stem),
+        printable(held.results.status),
         f"{drawn}{number(100 * fraction, '.0f'):>3} %",
         "-" if held.ended else duration(one.left_s),
         number(100 * last),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from _results import Results
-from _table import number
+from _table import number, printable
 from _watch_curve import bar, plot
 from _watch_measure import RECENT_EPOCHS, Learner, Measured
 from _watch_read import Followed
@@ -240,9 +240,12 @@ def _percent(fraction: float) -> str:
 
 
 def _wrapped(text: str, width: int, lines: int, style: str = "", indent: str = "") -> list[Line]:
-    # What a file holds may have control characters in it, which are commands to a terminal.
-    plain = "".join(letter if letter.isprintable() else " " for letter in text)
     wrapped = textwrap.wrap(
-        plain, max(width, 10), max_lines=lines, placeholder=" ...", subsequent_indent=indent, break_on_hyphens=False
+        printable(text),
+        max(width, 10),
+        max_lines=lines,
+        placeholder=" ...",
+        subsequent_indent=indent,
+        break_on_hyphens=False,
     )
     return [Line(part, style) for part in wrapped]

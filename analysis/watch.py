@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import _script
 from _results import expand
+from _table import printable
 from _watch_read import Followed
 from _watch_rows import rows
 from _watch_view import Line, one_line, view
@@ -88,7 +89,7 @@ def once(followed: Sequence[Followed], console: Console) -> int:
     for one in followed:
         one.poll()
         if one.trouble is not None:
-            print(f"cannot read {one.path}: {one.trouble}", file=sys.stderr)
+            print(printable(f"cannot read {one.path}: {one.trouble}"), file=sys.stderr)
     readable = [one for one in followed if one.held is not None]
     if readable:
         console.print(_rendered(_lines(readable, console, None), console))
@@ -181,9 +182,8 @@ def _rendered(lines: Sequence[Line], console: Console) -> Group:
 
 def _say(text: str) -> None:
     date = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    plain = "".join(letter if letter.isprintable() else " " for letter in text)
     encoding = sys.stdout.encoding or "utf-8"
-    print(f"{date}  {plain}".encode(encoding, "replace").decode(encoding), flush=True)
+    print(f"{date}  {printable(text)}".encode(encoding, "replace").decode(encoding), flush=True)
 
 
 def _code(followed: Sequence[Followed]) -> int:

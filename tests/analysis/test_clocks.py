@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from _results import read
 
+from tests.analysis.handmade import remove, replace, write_results
+
 CONFIG = {"method": "downpour", "learners": 2}
 
 # Two learners by turns. Of the staleness 0 1 1 2 the mean is 1 and so is the median; 95 % need all.
@@ -43,24 +45,22 @@ TRACE = {
 }
 
 
+def typed(columns):
+    """Times as fractions, all else as whole numbers."""
+    kinds = {name: np.float64 if name.endswith(("_s", "seconds")) else np.int64 for name in columns}
+    return {name: np.array(values, kinds[name]) for name, values in columns.items()}
+
+
 @pytest.fixture
 def write_updates(tmp_path):
     """Writes a results file of the given columns of /updates, and of /trace unless that is given."""
 
     def write(name, columns, status="finished", trace=None, weights=(1.0, 2.0), **options):
-        path = tmp_path / name
         trace = trace or {"event": np.zeros(len(columns["learner"]))} | {to: columns[of] for to, of in TRACE.items()}
         columns = {"applied": np.ones(len(columns["learner"]))} | {n: c for n, c in columns.items() if n != "sent_s"}
-        with h5py.File(path, "w") as file:
-            for group, table in (("updates", columns), ("trace", trace)):
-                for column, values in table.items():
-                    kind = np.float64 if column.endswith(("_s", "seconds")) else np.int64
-                    file[f"{group}/{column}"] = np.array(values, kind)
-            file["final/weights"] = np.array(weights, np.float32)
-            provenance = file.create_group("provenance").attrs
-            provenance["config"] = json.dumps(CONFIG | options)
-            provenance["status"] = status
-        return path
+        final = {"weights": np.array(weights, np.float32)}
+        groups = {"updates": typed(columns), "trace": typed(trace), "final": final}
+        return write_results(tmp_path / name, groups, CONFIG | options, status)
 
     return write
 
@@ -264,41 +264,32 @@ def only_dropped(path):
 
 
 def no_staleness(path):
-    with h5py.File(path, "r+") as file:
-        del file["updates/staleness"]
+    remove(path, "updates/staleness")
     return "has no data set /updates/staleness"
 
 
 def odd_staleness(path):
-    with h5py.File(path, "r+") as file:
-        del file["updates/staleness"]
-        file["updates/staleness"] = [0.5, 1.5, 2.5, 3.5]
+    replace(path, "updates/staleness", [0.5, 1.5, 2.5, 3.5])
     return "/updates/staleness is not one whole number an update"
 
 
 def odd_arrival(path):
-    with h5py.File(path, "r+") as file:
-        del file["updates/arrival_s"]
-        file["updates/arrival_s"] = [1.0]
+    replace(path, "updates/arrival_s", [1.0])
     return "/updates/arrival_s is not one number an update"
 
 
 def odd_sent(path):
-    with h5py.File(path, "r+") as file:
-        del file["trace/sent_s"]
-        file["trace/sent_s"] = [1, 2, 3, 4]
+    replace(path, "trace/sent_s", [1, 2, 3, 4])
     return "/trace/sent_s is not one number an event"
 
 
 def no_weights(path):
-    with h5py.File(path, "r+") as file:
-        del file["final/weights"]
+    remove(path, "final/weights")
     return "has no data set /final/weights"
 
 
 def no_updates(path):
-    with h5py.File(path, "r+") as file:
-        del file["updates"]
+    remove(path, "updates")
     return "has no group /updates: not a results file of a run"
 
 

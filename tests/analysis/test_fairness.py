@@ -15,9 +15,12 @@ from _fairness_measure import GROUPS, measure
 from _results import read
 from scipy import stats
 
+from tests.analysis.handmade import columns, remove, replace, write_results
+
 # Samples of three classes at three learners: shares of the classes 1/3, 1/6, 1/2.
 COUNTS = [[4, 0, 0], [0, 2, 2], [0, 0, 4]]
-COLUMNS = ("learner", "step", "applied", "lr", "staleness", "gap", "arrival_s", "queued_s")
+COLUMNS = {"learner": "i4", "step": "i8", "applied": "u1", "lr": "f8", "staleness": "i8", "gap": "f4"}
+COLUMNS |= {"arrival_s": "f8", "queued_s": "f8"}
 NAN = math.nan
 # The fourth and fifth row are one message of two steps, the sixth is dropped.
 ROWS = [
@@ -39,22 +42,22 @@ def write(tmp_path):
     """Writes a results file of three learners; keywords replace options of the run."""
 
     def write_file(name="a.h5", rows=ROWS, accuracy=ACCURACY, status="finished", counts=COUNTS, **options) -> Path:
-        path = tmp_path / name
         config = {"method": "downpour", "learners": 3, "seed": 1, "epochs": 2, "weighting": "uniform"}
         counts = np.array(counts, np.int64)
-        with h5py.File(path, "w") as file:
-            updates = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
-            kinds = ("i4", "i8", "u1", "f8", "i8", "f4", "f8", "f8")
-            for column, kind, values in zip(COLUMNS, kinds, updates, strict=True):
-                file[f"updates/{column}"] = np.array(values, kind)
-            file["learners/learner"] = np.array([1, 2, 3], np.int32)
-            file["learners/label_counts"] = counts
-            file["learners/compute_s"] = [5.0, 6.0, 7.0]
-            file["learners/wait_s"] = [3.0, 2.0, 4.0]
-            file["epochs/epoch"] = np.arange(1, len(accuracy) + 1)
-            file["epochs/class_accuracy"] = np.array(accuracy, np.float64).reshape(len(accuracy), counts.shape[1])
-            file.create_group("provenance").attrs.update(config=json.dumps(config | options), status=status)
-        return path
+        groups = {
+            "updates": columns(COLUMNS, rows),
+            "learners": {
+                "learner": np.array([1, 2, 3], np.int32),
+                "label_counts": counts,
+                "compute_s": [5.0, 6.0, 7.0],
+                "wait_s": [3.0, 2.0, 4.0],
+            },
+            "epochs": {
+                "epoch": np.arange(1, len(accuracy) + 1),
+                "class_accuracy": np.array(accuracy, np.float64).reshape(len(accuracy), counts.shape[1]),
+            },
+        }
+        return write_results(tmp_path / name, groups, config | options, status)
 
     return write_file
 
@@ -303,23 +306,16 @@ def spoilt(tmp_path, write):
         file["updates/learner"][0] = 7
     yield foreign, "/updates/learner names a learner that /learners does not have"
     lacking = write("lacking.h5")
-    with h5py.File(lacking, "r+") as file:
-        del file["updates/gap"]
+    remove(lacking, "updates/gap")
     yield lacking, "has no data set /updates/gap"
     odd = write("odd.h5")
-    with h5py.File(odd, "r+") as file:
-        del file["updates/lr"]
-        file["updates/lr"] = [0.1]
+    replace(odd, "updates/lr", [0.1])
     yield odd, "/updates/lr is not one number a row"
     classes = write("classes.h5")
-    with h5py.File(classes, "r+") as file:
-        del file["epochs/class_accuracy"]
-        file["epochs/class_accuracy"] = np.zeros((2, 5))
+    replace(classes, "epochs/class_accuracy", np.zeros((2, 5)))
     yield classes, "/epochs/class_accuracy and /learners/label_counts differ in classes"
     flat = write("flat.h5")
-    with h5py.File(flat, "r+") as file:
-        del file["learners/label_counts"]
-        file["learners/label_counts"] = [1, 2, 3]
+    replace(flat, "learners/label_counts", [1, 2, 3])
     yield flat, "/learners/label_counts is not a table of numbers with as many rows as /learners"
     truncated = write("truncated.h5")
     truncated.write_bytes(truncated.read_bytes()[:-4000])
@@ -334,10 +330,8 @@ def test_bad_and_empty_files_stop_nothing(write, tmp_path, capsys, output):
     bad = dict(spoilt(tmp_path, write))
     good = write("good.h5")
     begun = write("begun.h5", rows=[], accuracy=[], status="running", method="gsgm")
-    with h5py.File(begun, "r+") as file:
-        for name in ("learner", "compute_s", "wait_s"):
-            del file["learners"][name]
-            file[f"learners/{name}"] = np.zeros(0)
+    for name in ("learner", "compute_s", "wait_s"):
+        replace(begun, f"learners/{name}", np.zeros(0))
     empty = write("empty.h5", rows=[], accuracy=[], status="running", method="ssgd")
     dead = write("dead.h5", rows=[(1, 0, 1, 0.0, 0, NAN, 0.0, 0.0)], accuracy=[[NAN] * 3], counts=[[0] * 3] * 3, seed=2)
     picture = tmp_path / "a.png"

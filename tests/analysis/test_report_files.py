@@ -2,12 +2,13 @@
 
 import re
 
-import h5py
 import numpy as np
 import pytest
 import report
 from _results import UnreadableFileError
-from test_report import draw_nothing, make, table, write_folder, write_run
+
+from tests.analysis.handmade import remove
+from tests.analysis.reports import draw_nothing, make, table, write_folder, write_run
 
 HOSTILE = "<script>alert('&amp;')</script>\"><img src=x onerror=y>"
 
@@ -34,8 +35,7 @@ def test_files_of_all_kinds_do_not_stop_the_others(tmp_path, capsys):
     write_run(tmp_path / "begun.h5", [], "running", epochs=9, method="easgd")
     write_run(tmp_path / "nan.h5", [0.5, np.nan], "diverged", epochs=9, method="downpour")
     untraced = write_run(tmp_path / "untraced.h5", [0.5, 0.25], epochs=9, method="fedavg")
-    with h5py.File(untraced, "a") as file:
-        del file["trace"], file["updates/lr"]
+    remove(untraced, "trace", "updates/lr")
     (tmp_path / "foreign.h5").write_text("a,b\n")
     (tmp_path / "cut.h5").write_bytes(untraced.read_bytes()[:-3000])
     code, page = make(tmp_path, "-o", tmp_path / "r.html")

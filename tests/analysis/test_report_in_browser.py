@@ -5,11 +5,14 @@ import shutil
 
 import pytest
 import report
-from test_report import write_folder, write_run
 
-sync_api = pytest.importorskip("playwright.sync_api")
+from tests.analysis.reports import write_folder, write_run
+
+# Also where it is there and lacks a library of the system, which is another ImportError.
+sync_api = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 10_000
 LONG = "a-name-without-any-place-to-break-it-" + 60 * "x"
 
 # Ratio of the luminances of a text and of the ground that it stands on, as WCAG 2.2 defines it.
@@ -53,40 +56,68 @@ def browser():
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip(f"none of {', '.join(NAMES)} is installed")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        except sync_api.Error as error:
-            pytest.skip(f"{program} cannot start: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
+    try:
+        playwright = sync_api.sync_playwright().start()
+    # It has no kind of error of its own for this.
+    except Exception as error:
+        pytest.skip(f"playwright cannot start: {first_line(error)}")
+    try:
+        # Containers often have too little of /dev/shm for a browser.
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        started = playwright.chromium.launch(executable_path=program, args=arguments, timeout=PATIENCE_MS)
+    except sync_api.Error as error:
+        playwright.stop()
+        pytest.skip(f"{program} cannot start: {first_line(error)}")
+    yield started
+    started.close()
+    playwright.stop()
+
+
+def first_line(error):
+    return str(error).partition("\n")[0]
+
+
+@pytest.fixture(scope="module")
+def pages(browser):
+    """An empty page with scripts, and one without; to open one for each test would take most of the time."""
+    return {
+        scripts: browser.new_context(offline=True, java_script_enabled=scripts).new_page() for scripts in (True, False)
+    }
 
 
 @pytest.fixture
-def visit(browser, path):
-    """Opens the page; whatever it asks for or complains about fails the test in the end."""
-    requests, troubles, contexts = [], [], []
+def visit(pages, path):
+    """Opens the report; whatever it asks for or complains about fails the test in the end."""
+    requests, troubles = [], []
+    listeners = {
+        "request": lambda request: requests.append(request.url),
+        "console": lambda message: troubles.append(message.text),
+        "pageerror": lambda error: troubles.append(str(error)),
+    }
+    for page in pages.values():
+        for event, listener in listeners.items():
+            page.on(event, listener)
 
-    def open_page(width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 800}, offline=True, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
+    def open_page(width=1280, scheme="light", *, scripts=True):
+        page = pages[scripts]
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(media="screen", color_scheme=scheme)
         page.goto(path.as_uri())
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages.values():
+        # What happened before the answer has been told with it.
+        page.evaluate("0")
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
     assert troubles == []
     assert {url for url in requests if not url.startswith("data:")} == {path.as_uri()}
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_the_page_never_scrolls_sideways(visit, width):
-    page = visit(width, java_script_enabled=True)
+    page = visit(width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # Nor does anything stick out that its box does not scroll.
     out = """() => [...document.querySelectorAll("main *")].filter(e => !e.closest(".box, svg, .skip"))
@@ -115,7 +146,7 @@ def test_the_first_column_of_a_wide_table_stays(visit):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_letters_stand_out_from_their_ground(visit, scheme):
-    page = visit(color_scheme=scheme)
+    page = visit(scheme=scheme)
     found = page.evaluate(CONTRASTS)
     assert len(found) == 13
     assert {tag: ratio for tag, ratio in found.items() if ratio < 4.5} == {}
@@ -152,7 +183,7 @@ def test_paper_has_all_of_the_tables(visit):
 
 
 def test_it_needs_no_javascript(visit):
-    page = visit(java_script_enabled=False)
+    page = visit(scripts=False)
     details = page.locator("details").first
     details.locator("summary").first.click()
     assert details.get_by_text("gsgm-1.h5, finished").is_visible()

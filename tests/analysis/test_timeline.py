@@ -2,11 +2,9 @@
 
 import csv
 import io
-import json
 import math
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import timeline
@@ -15,9 +13,12 @@ from _timeline_figures import figures
 from _timeline_intervals import Kind
 from _timeline_measure import GROUPS, Window, aligned, measure
 
+from tests.analysis.handmade import columns, write_results
+
 MESSAGE, LEAVE, JOIN, STOP, FULL = range(5)
-TRACE = ("event", "learner", "step", "sent_s", "seconds", "wait_s", "arrival_s")
-UPDATES = ("learner", "step", "arrival_s", "queued_s", "applied")
+TRACE = {"event": "i8", "learner": "i8", "step": "i8", "sent_s": "f8", "seconds": "f8", "wait_s": "f8"}
+TRACE |= {"arrival_s": "f8"}
+UPDATES = {"learner": "i8", "step": "i8", "arrival_s": "f8", "queued_s": "f8", "applied": "i8"}
 # A white list and two learners; from 3 s on, messages take half a second each way. Learner 1 is used at 1 s. Its next
 # message comes at 2 s and is held until learner 2 is used at 3 s, and the one after that until 7 s.
 GSGM = (
@@ -62,19 +63,15 @@ def write(tmp_path):
     """Writes a results file of two learners, from rows of /trace and /updates; keywords replace options of the run."""
 
     def write_file(name="a.h5", rows=GSGM, status="finished", learners=2, epochs=((1, 2), (2, 5)), **options) -> Path:
-        path = tmp_path / name
         config = {"method": "gsgm", "learners": learners, "seed": 1, "epochs": 2, "clock": "virtual", "gate": None}
         trace, updates = rows
-        with h5py.File(path, "w") as file:
-            for group, names, table in (("trace", TRACE, trace), ("updates", UPDATES, updates)):
-                columns = zip(*table, strict=True) if table else [()] * len(names)
-                for column, values in zip(names, columns, strict=True):
-                    file[f"{group}/{column}"] = np.array(values, "f8" if column.endswith("s") else "i8")
-            file["updates/update"] = np.arange(1, len(updates) + 1)
-            file["learners/learner"] = np.arange(1, learners + 1, dtype=np.int32)
-            file["epochs/epoch"], file["epochs/update"] = np.array(epochs, np.int64).reshape(-1, 2).T
-            file.create_group("provenance").attrs.update(config=json.dumps(config | options), status=status)
-        return path
+        groups = {
+            "trace": columns(TRACE, trace),
+            "updates": columns(UPDATES, updates) | {"update": np.arange(1, len(updates) + 1)},
+            "learners": {"learner": np.arange(1, learners + 1, dtype=np.int32)},
+            "epochs": columns({"epoch": "i8", "update": "i8"}, epochs),
+        }
+        return write_results(tmp_path / name, groups, config | options, status)
 
     return write_file
 

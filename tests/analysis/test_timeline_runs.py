@@ -15,6 +15,7 @@ from _timeline_measure import GROUPS, Window, measure
 from _timeline_plot import draw
 
 from gsgm_mpi.methods.gates import RoundOver, WhiteList
+from tests.analysis.handmade import write_results
 from tests.program.in_process import Program
 
 MESSAGE, LEAVE, JOIN = range(3)
@@ -229,26 +230,16 @@ def test_a_run_that_is_under_way(runs, tmp_path):
 
 
 def test_above_twelve_learners_the_table_is_a_summary(tmp_path, capsys):
-    path = tmp_path / "many.h5"
     k = np.arange(1, 14)
-    with h5py.File(path, "w") as file:
-        # Learner k takes k seconds for its only gradient.
-        columns = {
-            "event": 0 * k,
-            "learner": k,
-            "step": 0 * k,
-            "sent_s": 0.0 * k,
-            "seconds": 1.0 * k,
-            "wait_s": 0.0 * k,
-        }
-        for name, values in (columns | {"arrival_s": 1.0 * k}).items():
-            file[f"trace/{name}"] = values
-        columns = {"learner": k, "step": 0 * k, "update": k, "arrival_s": 1.0 * k, "queued_s": 0.0 * k}
-        for name, values in (columns | {"applied": 0 * k + 1}).items():
-            file[f"updates/{name}"] = values
-        file["learners/learner"] = k
-        file["epochs/epoch"], file["epochs/update"] = [1], [13]
-        file.create_group("provenance").attrs.update(config='{"method": "downpour"}', status="finished")
+    # Learner k takes k seconds for its only gradient.
+    common = {"learner": k, "step": 0 * k, "arrival_s": 1.0 * k}
+    groups = {
+        "trace": common | {"event": 0 * k, "sent_s": 0.0 * k, "seconds": 1.0 * k, "wait_s": 0.0 * k},
+        "updates": common | {"update": k, "queued_s": 0.0 * k, "applied": 0 * k + 1},
+        "learners": {"learner": k},
+        "epochs": {"epoch": [1], "update": [13]},
+    }
+    path = write_results(tmp_path / "many.h5", groups, {"method": "downpour"})
     assert timeline.main([str(path)]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[3:7]]
     assert rows == [
