@@ -33,11 +33,14 @@ def page(title: str, sections: Sequence[Section], unreadable: Sequence[tuple[str
         lstrip_blocks=True,
     )
     template = environment.get_template(_TEMPLATE)
-    return template.render(title=title, sections=sections, unreadable=unreadable, written=written) + "\n"
+    text = template.render(title=title, sections=sections, unreadable=unreadable, written=written) + "\n"
+    # Names of files need not be UTF-8.
+    return text.encode("utf-8", "replace").decode()
 
 
 def write(text: str, path: Path) -> None:
     """Writes a file whole or not at all: a page that is being read stays what it was until the new one is there."""
+    path = path.resolve()  # a link stays one, and its target is written
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:

@@ -166,6 +166,8 @@ def _config(path: Path, provenance: Mapping[str, object]) -> Mapping[str, object
 def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
+    if isinstance(value, np.ndarray):
+        return str(value.tolist())  # not of a run's own making
     return value.item() if isinstance(value, np.generic) else value
 
 

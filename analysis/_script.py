@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -90,6 +91,9 @@ def written(path: Path, write: Callable[[], object]) -> bool:
 
 def run(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     """Ends the process with a script's exit code; quietly where its reader, e.g. ``head``, has seen enough."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="replace")  # names and texts may hold letters that the terminal has not
     try:
         code = main(None)
         sys.stdout.flush()

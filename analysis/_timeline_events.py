@@ -10,6 +10,8 @@ from _results import Results, UnreadableFileError
 # The codes of /trace/event.
 _MESSAGE, _LEAVE, _JOIN, _FULL_GRADIENT = 0, 1, 2, 4
 
+_WHOLE = ("event", "learner", "step", "update", "applied", "epoch")
+
 #: Times that differ by less than this fraction of the run's length are the same: sums of doubles are not exact.
 ROUNDING = 1e-12
 
@@ -120,7 +122,8 @@ def column(run: Results, group: str, name: str) -> np.ndarray:
     """One number a row of a group, as int64 or float64."""
     first = {"trace": "event", "updates": "learner", "learners": "learner", "epochs": "epoch"}[group]
     values, rows = run.column(group, name), run.column(group, first)
-    if values.ndim != 1 or values.shape != rows.shape or values.dtype.kind not in "iuf":
+    kinds = "iu" if name in _WHOLE else "iuf"
+    if values.ndim != 1 or values.shape != rows.shape or values.dtype.kind not in kinds:
         raise UnreadableFileError(run.path, f"/{group}/{name} is not one number a row")
     return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
 

@@ -124,7 +124,8 @@ def aligned(timelines: Sequence[Timeline]) -> list[Timeline]:
 
 def _as_long(timeline: Timeline, span: float) -> Timeline:
     start = max(0.0, min(timeline.start_s, timeline.length_s - span))
-    return replace(timeline, start_s=start, end_s=start + span)
+    chosen = f"{timeline.chosen}, made as long as the longest window"
+    return replace(timeline, start_s=start, end_s=start + span, chosen=chosen)
 
 
 def _usual(found: Rounds, length_s: float) -> tuple[float, float, str]:
@@ -149,7 +150,7 @@ def _moments(run: Results, window: Window, used_s: np.ndarray) -> tuple[float, f
             raise UnreadableFileError(run.path, f"has {epochs[-1]} epochs, none in --epochs {_text(window)}")
     elif window.start > len(used_s):
         raise UnreadableFileError(run.path, f"has {len(used_s)} updates, none in --updates {_text(window)}")
-    moments = np.append(0.0, used_s)[np.minimum(updates.astype(np.int64), len(used_s))]
+    moments = np.append(0.0, used_s)[np.minimum(updates, len(used_s)).astype(np.int64)]
     return float(moments[0]), float(moments[1])
 
 

@@ -43,7 +43,7 @@ def write_tables(timelines: Sequence[Timeline], *, each_learner: bool) -> None:
 
 def write_csv(timelines: Sequence[Timeline], path: Path) -> None:
     """Writes a row for each interval, cut to the window."""
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "learner", "kind", "start_s", "end_s", "update"))
         for timeline in timelines:

@@ -133,7 +133,7 @@ def measure(results: Results) -> Measured:
     total = _total(results)
     bad = updates["update"][~np.isfinite(updates["loss"])]
     bad_update = int(bad[0]) if len(bad) else None
-    rows = min(max(_RECENT_ROWS, _RECENT_ROWS_PER_LEARNER * len(results.column("learners", "learner"))), TAIL_ROWS)
+    rows = min(max(_RECENT_ROWS, _RECENT_ROWS_PER_LEARNER * results.column("learners", "learner").size), TAIL_ROWS)
     recent = {name: column[-rows:] for name, column in updates.items()}
     learners, waiting = _learners(results, recent)
     staleness = recent["staleness"][recent["applied"] != 0]
@@ -224,7 +224,7 @@ def _total(results: Results) -> int | None:
     samples = _columns(results, "learners", ("samples",))["samples"].astype(int)
     if not isinstance(epochs, int) or not isinstance(batch_size, int) or batch_size < 1 or not len(samples):
         return None
-    of_epoch = int(np.sum(-(-samples // batch_size)))
+    of_epoch = sum(-(-n // batch_size) for n in samples.tolist())
     inner = results.option("inner_epochs")
     if results.option("algo") != "svrg" or not isinstance(inner, int) or results.option("budget") == "per-learner":
         return epochs * of_epoch

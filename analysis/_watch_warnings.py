@@ -47,8 +47,7 @@ def warnings(followed: Followed) -> list[Warn]:
     if held is None:
         return []
     found = [*_of_file(followed), *_of_status(held), *_of_loss(held), *_of_accuracy(held)]
-    if not held.ended:
-        found += _of_learners(held)
+    found += _of_learners(held)
     return found + [Warn(f"note: {note}", f"note: {note}") for note in held.notes[-_NOTES:]]
 
 
@@ -94,8 +93,7 @@ def _of_accuracy(held: Measured) -> list[Warn]:
 
 
 def _of_learners(held: Measured) -> list[Warn]:
-    # A learner with a budget of its own falls silent when that is used up.
-    if held.results.option("budget") == "per-learner":
+    if not _all_work(held):
         return []
     found = []
     unheard = [learner.learner for learner in held.learners if not len(learner.arrivals_s)]
@@ -116,8 +114,13 @@ def _of_learners(held: Measured) -> list[Warn]:
 
 def is_silent(learner: Learner, held: Measured) -> bool:
     """Whether it has sent nothing for long, counted to the last message of any learner."""
-    if len(learner.arrivals_s) < _LEAST_ARRIVALS:
+    if not _all_work(held) or len(learner.arrivals_s) < _LEAST_ARRIVALS:
         return False
     silent_s = held.last_arrival_s - learner.arrivals_s[-1]
     usual_s = np.median(np.diff(learner.arrivals_s))
     return bool(silent_s > SILENT_TIMES * usual_s and silent_s > SILENT_LONGEST * held.longest_interval_s)
+
+
+def _all_work(held: Measured) -> bool:
+    """Whether silence means anything: a learner with a budget of its own falls silent when that is used up."""
+    return not held.ended and held.results.option("budget") != "per-learner"

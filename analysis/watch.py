@@ -15,7 +15,7 @@ from time import sleep, time
 from typing import TYPE_CHECKING
 
 import _script
-from _results import expand
+from _results import UnreadableFileError, expand
 from _table import printable
 from _watch_read import Followed
 from _watch_rows import rows
@@ -40,7 +40,8 @@ shown:
                 before the first epoch): a run that was killed looks so
 Seconds of learners are virtual under the virtual clock. "-" stands for what is unknown. Several files: a row each.
 
-It ends when the run does (all runs), and on Ctrl-C; a file that is missing, damaged or half-written is waited for.
+It ends when the run does (all runs there are), and on Ctrl-C; a file that is missing, damaged or half-written is
+waited for, and so is the first one in a folder; later ones are added.
 Where output is no terminal, a line is printed whenever the file changes or a warning is new.
 
 exit code: 0 the run finished, stopped or diverged, or Ctrl-C; 1 a run failed, or --once could not read; 2 usage.
@@ -62,11 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code, as ``--help`` has it; wrong usage exits with 2.
     """
     options = _parse(argv)
-    files, errors = expand(options.files)
-    _script.name_unreadable(errors)
-    followed = [Followed(path, time, through_stops=options.through_stops) for path in files]
-    if not followed:
-        return 1
+    files = Files(options.files, through_stops=options.through_stops)
     try:
         # Imported here because --help needs none of it.
         from rich.console import Console
@@ -74,18 +71,49 @@ def main(argv: Sequence[str] | None = None) -> int:
         console = Console(highlight=False)
         live = sys.stdout.isatty() and console.is_terminal and not console.is_dumb_terminal
         if options.once:
-            code = once(followed, console)
+            code = once(files, console)
         elif live:
-            code = draw(followed, console, options.every, sleep)
+            code = draw(files, console, options.every, sleep)
         else:
-            code = report(followed, options.every, sleep)
+            code = report(files, options.every, sleep)
     except KeyboardInterrupt:
         code = 0
-    return 1 if errors else code
+    return code
 
 
-def once(followed: Sequence[Followed], console: Console) -> int:
+class Files:
+    """The files that are watched; those that come into a folder meanwhile are added.
+
+    Args:
+        named: files and folders.
+        through_stops: see :class:`Followed`.
+    """
+
+    def __init__(self, named: Sequence[str], *, through_stops: bool) -> None:
+        self._named = named
+        self._through_stops = through_stops
+        self._found: dict[Path, Followed] = {}
+        #: Folders without any file.
+        self.empty: list[UnreadableFileError] = []
+
+    def look(self) -> list[Followed]:
+        """All files so far."""
+        files, self.empty = expand(self._named)
+        for path in files:
+            if path not in self._found:
+                self._found[path] = Followed(path, time, through_stops=self._through_stops)
+        return list(self._found.values())
+
+    @property
+    def ended(self) -> bool:
+        """There is nothing more to wait for."""
+        return bool(self._found) and not self.empty and all(one.ended for one in self._found.values())
+
+
+def once(files: Files, console: Console) -> int:
     """Prints one view."""
+    followed = files.look()
+    _script.name_unreadable(files.empty)
     for one in followed:
         one.poll()
         if one.trouble is not None:
@@ -93,10 +121,10 @@ def once(followed: Sequence[Followed], console: Console) -> int:
     readable = [one for one in followed if one.held is not None]
     if readable:
         console.print(_rendered(_lines(readable, console, None), console))
-    return 1 if len(readable) < len(followed) else _code(followed)
+    return 1 if files.empty or len(readable) < len(followed) else _code(followed)
 
 
-def draw(followed: Sequence[Followed], console: Console, every_s: float, rest: Callable[[float], object]) -> int:
+def draw(files: Files, console: Console, every_s: float, rest: Callable[[float], object]) -> int:
     """Draws the view again and again until all runs have ended; it stays on the screen."""
     from rich.live import Live
 
@@ -106,11 +134,12 @@ def draw(followed: Sequence[Followed], console: Console, every_s: float, rest: C
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
+                followed = files.look()
                 for one in followed:
                     one.poll()
                 shown = _rendered(_lines(followed, console, console.height - 1), console)
                 live.update(shown, refresh=True)
-                if all(one.ended for one in followed):
+                if files.ended:
                     break
                 rest(every_s)
     finally:
@@ -119,10 +148,16 @@ def draw(followed: Sequence[Followed], console: Console, every_s: float, rest: C
     return _code(followed)
 
 
-def report(followed: Sequence[Followed], every_s: float, rest: Callable[[float], object]) -> int:
+def report(files: Files, every_s: float, rest: Callable[[float], object]) -> int:
     """Prints a line whenever a file has changed or a warning is new, until all runs have ended."""
-    said: dict[Path, set[str]] = {one.path: set() for one in followed}
+    said: dict[Path, set[str]] = {}
+    waiting: set[str] = set()
     while True:
+        followed = files.look()
+        for error in files.empty:
+            if str(error) not in waiting:
+                _say(f"waiting: {error}")
+        waiting = set(map(str, files.empty))
         for one in followed:
             changed = one.poll()
             name = f"{one.path.name}  " if len(followed) > 1 else ""
@@ -135,10 +170,10 @@ def report(followed: Sequence[Followed], every_s: float, rest: Callable[[float],
                 _say(name + one_line(one.held))
             found = warnings(one)
             for warn in found:
-                if warn.kind not in said[one.path]:
+                if warn.kind not in said.get(one.path, ()):
                     _say(f"{name}warning: {warn.text}")
             said[one.path] = {warn.kind for warn in found}
-        if all(one.ended for one in followed):
+        if files.ended:
             return _code(followed)
         rest(every_s)
 
@@ -160,6 +195,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _lines(followed: Sequence[Followed], console: Console, height: int | None) -> list[Line]:
     ascii_only = console.options.ascii_only
+    if not followed:
+        return [Line("waiting for the first *.h5 file")]
     if len(followed) == 1:
         return view(followed[0], console.width, height, ascii_only=ascii_only)
     return rows(followed, console.width, height, ascii_only=ascii_only)

@@ -57,24 +57,36 @@ read -ra launcher <<<"$launch -n $SLURM_NTASKS ${GSGM_BIND-$bind}"
 
 # Runs a command to its end and returns its exit code. Meanwhile the job's signals go to the command. USR1 (the time
 # limit is near) and TERM (scancel) make it save itself and stop with exit code 85; which one it was is left in the
-# variable "stopped_by". USR2 makes all ranks print their stacks.
+# variable "stopped_by"; a cancel counts whenever it comes. USR2 makes all ranks print their stacks.
 run() {
-    local code command interrupted
+    local code=0 command pause=0.1 stop='' stacks=''
     stopped_by=
+    # Traps do nothing that takes time: a signal that comes meanwhile can be lost.
+    trap 'stopped_by=${stopped_by:-USR1} stop=yes' USR1
+    trap 'stopped_by=TERM stop=yes' TERM
+    trap 'stacks=yes' USR2
     "$@" &
     command=$!
-    # TERM is passed on as USR1: some launchers end all ranks themselves when they get a TERM. The command may have
-    # ended meanwhile: no error.
-    trap 'interrupted=yes; stopped_by=${stopped_by:-USR1}; kill -USR1 "$command" 2>/dev/null || :' USR1
-    trap 'interrupted=yes; stopped_by=${stopped_by:-TERM}; kill -USR1 "$command" 2>/dev/null || :' TERM
-    trap 'interrupted=yes; print_stacks' USR2
-    # A signal ends a wait before the command has ended, with a code that is the signal's.
-    interrupted=yes
-    while [[ -n $interrupted ]]; do
-        interrupted=
-        code=0
-        wait "$command" || code=$?
+    while kill -0 "$command" 2>/dev/null; do
+        # Not "wait $command": where a signal comes at the wrong moment, bash returns from it with the signal's code, or
+        # goes on waiting. A signal cuts this short; at worst it is dealt with a second late.
+        sleep "$pause" &
+        wait "$!" || :
+        pause=1
+        if [[ -n $stop ]]; then
+            stop=
+            # As USR1 always: some launchers end all ranks themselves when they get a TERM.
+            kill -USR1 "$command" 2>/dev/null || : # it may have ended
+        fi
+        if [[ -n $stacks ]]; then
+            stacks=
+            print_stacks & # a node that hangs may keep srun for long
+        fi
     done
+    trap '' USR1 TERM USR2
+    # The first may still tell of a signal; bash remembers the command's own code.
+    wait "$command" || :
+    wait "$command" || code=$?
     trap - USR1 TERM USR2
     return "$code"
 }

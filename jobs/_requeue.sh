@@ -16,8 +16,23 @@ run_until_finished() {
         echo "stopped without having come further: not requeued; raise --time" >&2
         return "$code"
     fi
-    echo "$(date '+%F %T')  requeued, to go on from $(newest_checkpoint "$results")"
-    scontrol requeue "$SLURM_JOB_ID"
+    # Said first: SLURM ends the job at once.
+    echo "$(date '+%F %T')  back into the queue, to go on from $(newest_checkpoint "$results")"
+    scontrol requeue "$SLURM_JOB_ID" && return
+    echo "it is saved but could not be requeued: submit the same command again, with this --output and --resume" >&2
+    return "$code"
+}
+
+# The results file that a command line names: the last --output, or the first argument where there is none.
+output_of() {
+    local results=$1 before='' word
+    shift
+    for word in "$@"; do
+        [[ $before != --output ]] || results=$word
+        [[ $word != --output=* ]] || results=${word#--output=}
+        before=$word
+    done
+    echo "$results"
 }
 
 # Name of the newest checkpoint, which holds the number of updates; nothing where there is none.

@@ -225,41 +225,85 @@ def test_a_site_mpi_is_started_by_srun_after_its_modules(cluster):
     assert cluster.call()[2][:5] == ["srun", "--mpi=pmix", "-n", "31", "--cpu-bind=cores"]
 
 
-# A launcher that is warned of the time limit: leaves a checkpoint, if asked to, and ends as a saved run does.
+# A launcher that is warned of the time limit: leaves a checkpoint, if asked to, and ends as a saved run does. Of two
+# signals within microseconds bash itself loses one.
 WARNED = """\
 #!/bin/bash
-trap '[[ -z ${COMES_FURTHER-} ]] || touch results/gsgm-4711.h5.checkpoint-000000200.npz; exit 85' USR1
-kill -"$SIGNAL" "$PPID"
-for _ in {1..100}; do sleep 0.1; done
+trap 'asked=yes' USR1
+for signal in $SIGNALS; do kill -"$signal" "$PPID"; sleep 0.3; done
+for _ in {1..100}; do
+    sleep 0.1
+    [[ -n ${asked-} ]] || continue
+    [[ -z ${SAVES-} ]] || touch "$SAVES.checkpoint-000000200.npz"
+    exit 85
+done
 """
 # Puts nothing into a queue, but says what it was asked.
 SCONTROL = """\
 #!/bin/bash
 echo "$@" >>"$RECORD/scontrol"
+exit "${SCONTROL_EXIT:-0}"
 """
 
 
-@pytest.mark.parametrize(
-    ("signal", "comes_further", "requeued"), [("USR1", "yes", True), ("USR1", "", False), ("TERM", "yes", False)]
-)
-def test_a_run_goes_back_into_the_queue_where_its_time_was_up_and_it_had_come_further(
-    cluster, signal, comes_further, requeued
-):
+@pytest.fixture
+def warned(cluster):
+    """Runs requeue.slurm, whose job gets signals; returns how it ended, and what was asked of scontrol."""
     cluster.add_venv()
     executable(cluster.root / ".venv" / "bin" / "mpiexec", WARNED)
     executable(cluster.record / "bin" / "scontrol", SCONTROL)
     (cluster.root / "results").mkdir()
     (cluster.root / "results" / "gsgm-4711.h5.checkpoint-000000100.npz").touch()
-    finished = cluster.run("requeue.slurm", SIGNAL=signal, COMES_FURTHER=comes_further)
-    asked = cluster.record / "scontrol"
-    if requeued:
-        assert (finished.returncode, finished.stderr) == (0, "")
-        assert asked.read_text() == "requeue 4711\n"
-        assert "to go on from results/gsgm-4711.h5.checkpoint-000000200.npz" in finished.stdout
-    else:
-        assert finished.returncode == 85
-        assert not asked.exists()
-        assert ("raise --time" in finished.stderr) == (signal == "USR1")
+
+    def run(signals, *arguments, **environment):
+        finished = cluster.run("requeue.slurm", *arguments, SIGNALS=signals, **environment)
+        asked = cluster.record / "scontrol"
+        return finished, asked.read_text() if asked.exists() else ""
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "results"),
+    [
+        ((), "results/gsgm-4711.h5"),
+        (("--output", "results/my own.h5"), "results/my own.h5"),
+        (("--output", "results/first.h5", "--output=results/own.h5", "--lr", "1"), "results/own.h5"),
+    ],
+)
+def test_a_run_whose_time_is_up_goes_back_into_the_queue(warned, arguments, results):
+    finished, asked = warned("USR1", *arguments, SAVES=results)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert asked == "requeue 4711\n"
+    assert f"to go on from {results}.checkpoint-000000200.npz" in finished.stdout
+
+
+def test_a_run_that_came_no_further_does_not_go_back(warned):
+    finished, asked = warned("USR1")
+    assert (finished.returncode, asked) == (85, "")
+    assert "raise --time" in finished.stderr
+
+
+@pytest.mark.parametrize("signals", ["TERM", "USR1 TERM"])
+def test_a_run_that_is_cancelled_does_not_go_back(warned, signals):
+    finished, asked = warned(signals, SAVES="results/gsgm-4711.h5")
+    assert (finished.returncode, finished.stderr, asked) == (85, "", "")
+
+
+def test_a_run_that_cannot_go_back_is_stopped_and_not_failed(warned):
+    finished, asked = warned("USR1", SAVES="results/gsgm-4711.h5", SCONTROL_EXIT="1")
+    assert (finished.returncode, asked) == (85, "requeue 4711\n")
+    assert "saved but could not be requeued" in finished.stderr
+
+
+def test_a_node_that_does_not_print_its_stacks_does_not_keep_a_run_from_being_saved(warned, cluster):
+    executable(cluster.record / "bin" / "srun", "#!/bin/bash\nexec sleep 8 >/dev/null 2>&1\n")
+    began = cluster.record / "began"
+    began.touch()
+    finished, asked = warned("USR2 USR1", SAVES="results/gsgm-4711.h5", SLURM_NNODES="2")
+    assert (finished.returncode, asked) == (0, "requeue 4711\n")
+    saved = cluster.root / "results" / "gsgm-4711.h5.checkpoint-000000200.npz"
+    assert saved.stat().st_mtime - began.stat().st_mtime < 6
 
 
 def test_a_campaigns_task_does_the_run_of_its_number(cluster):
@@ -282,5 +326,5 @@ def test_a_campaigns_task_does_the_run_of_its_number(cluster):
     ]
     assert cluster.call()[2] == expected
     without = cluster.run("campaign.slurm")
-    assert without.returncode != 0
+    assert without.returncode == 2
     assert "which campaign?" in without.stderr

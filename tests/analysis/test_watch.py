@@ -6,10 +6,8 @@ import re
 import h5py
 import pytest
 import watch
-from _watch_read import Followed
 from rich.console import Console
 
-from tests.analysis.following import follow
 from tests.analysis.watched import EPOCHS, NOW, UPDATES, rows
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
@@ -141,11 +139,11 @@ def test_what_files_hold_does_not_steer_the_terminal(write_watched, capsys):
 def test_the_live_view_ends_with_the_last_view_on_the_screen(write_watched, tmp_path):
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80, height=24, color_system=None, legacy_windows=False)
-    followed = Followed(tmp_path / "run.h5", lambda: NOW)
+    files = watch.Files([str(tmp_path / "run.h5")], through_stops=False)
     sleep = Script(
         write_watched, lambda: (tmp_path / "run.h5").write_text("half"), lambda: write_watched(status="stopped")
     )
-    assert watch.draw([followed], console, 1.0, sleep) == 0
+    assert watch.draw(files, console, 1.0, sleep) == 0
     enter, leave = "\x1b[?1049h", "\x1b[?1049l"
     drawn, left = stream.getvalue().split(enter)[1].split(leave)
     assert [drawn.find(text) > 0 for text in ("waiting for ", "running, since", "cannot be read now: not an HDF5")] == [
@@ -159,8 +157,8 @@ def test_letters_that_the_terminal_has_not(write_watched):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, "ascii")
     console = Console(file=stream, width=80, legacy_windows=False)
-    followed, _ = follow(write_watched(hosts='["Zürich"]', notes='["π"]'))
-    assert watch.once([followed], console) == 0
+    files = watch.Files([str(write_watched(hosts='["Zürich"]', notes='["π"]'))], through_stops=False)
+    assert watch.once(files, console) == 0
     stream.flush()
     assert "on Z?rich" in raw.getvalue().decode("ascii")
     assert "! note: ?" in raw.getvalue().decode("ascii")
@@ -173,9 +171,31 @@ def test_wrong_usage(capsys, wrong):
     assert "usage: watch.py" in capsys.readouterr().err
 
 
-def test_an_empty_folder_is_named(write_watched, tmp_path, capsys):
+def test_a_folder_is_looked_into_again_and_again(write_watched, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "campaign"
+    folder.mkdir()
+    sleep = Script(
+        lambda: None,
+        lambda: write_watched("campaign/a.h5"),
+        lambda: write_watched("campaign/b.h5"),
+        lambda: write_watched("campaign/a.h5", status="finished"),
+        lambda: write_watched("campaign/b.h5", status="finished"),
+    )
+    monkeypatch.setattr("watch.sleep", sleep)
+    assert watch.main([str(folder)]) == 0
+    assert sleep.deeds == []
+    lines = [line[21:].split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == [f"waiting: {folder}: the folder holds no *.h5 file"]
+    # Names are only said where there are several.
+    assert [line[:2] for line in lines[2:]] == [["b.h5", "running"], ["a.h5", "finished"], ["b.h5", "finished"]]
+    assert lines[1][0] == "running"
+
+
+def test_once_does_not_wait_for_an_empty_folder(write_watched, tmp_path, capsys):
     (tmp_path / "none").mkdir()
-    assert watch.main([str(tmp_path / "none")]) == 1
+    assert watch.main([str(tmp_path / "none"), "--once"]) == 1
     assert capsys.readouterr().out == ""
-    assert watch.main([str(tmp_path / "none"), str(write_watched(status="finished"))]) == 1
-    assert "the folder holds no *.h5 file" in capsys.readouterr().err
+    assert watch.main([str(tmp_path / "none"), str(write_watched(status="finished")), "--once"]) == 1
+    captured = capsys.readouterr()
+    assert "the folder holds no *.h5 file" in captured.err
+    assert "finished" in captured.out

@@ -69,9 +69,12 @@ def write(
         "resumed": "[]",
     }
     # It takes the place of the one before as a whole, as the program does it.
-    beside = write_results(folder / f".{name}.part", groups, CONFIG | (config or {}), status, **attributes | more)
+    path = folder / name
+    beside = write_results(
+        path.with_name(f".{path.name}.part"), groups, CONFIG | (config or {}), status, **attributes | more
+    )
     os.utime(beside, (NOW - ago, NOW - ago))
-    return beside.replace(folder / name)
+    return beside.replace(path)
 
 
 def rows(columns, last):

@@ -44,7 +44,7 @@ def test_warned_of_the_time_limit_it_saves_itself_and_goes_on_in_another_turn(si
             job.wait_for(TRAINS, times=1 if turn == 1 else job.text().count(TRAINS) + 1)
             job.signal("USR1")
         for job in jobs:
-            job.wait_for("requeued, to go on from", times=turn)
+            job.wait_for("back into the queue, to go on from", times=turn)
     for job in jobs:
         check_complete(job, epochs=8)
         assert job.restarts == 2

@@ -10,5 +10,5 @@ pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
 def test_it_finishes_in_several_turns(long_run):
     long_run.wait(timeout=500)
     assert long_run.restarts >= 1
-    assert long_run.text().count("requeued, to go on from") == long_run.restarts
+    assert long_run.text().count("back into the queue, to go on from") == long_run.restarts
     check_complete(long_run, epochs=110)
