@@ -1,6 +1,8 @@
 """report.py on files of all kinds, alone and together: nothing stops the page, and nothing on it is believed."""
 
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +55,25 @@ def test_files_of_all_kinds_do_not_stop_the_others(tmp_path, capsys):
     assert "has no group /trace: not a results file of a run: untraced.h5" in page.text
     assert table(page, "Absolute figures")[1][:4] == ["GSGM", "1", "75.00 ± -", "75.00 ± -"]
     assert [row[0] for row in table(page, "Updates, class weights")[2:]] == ["GSGM", "DSGD", "SSGD", "EASGD"]
+
+
+def test_names_and_texts_that_are_no_utf8(tmp_path, monkeypatch, capsysbinary):
+    write_run(tmp_path / "good.h5", [0.5, 0.75], status="failed", error=b"\xff\xfe")
+    with (tmp_path / "good.h5").open("rb") as file:
+        Path(os.fsdecode(bytes(tmp_path) + b"/bad\xff.h5")).write_bytes(file.read()[:100])
+    code, page = make(tmp_path, "-o", tmp_path / "r.html")
+    assert code == 1
+    assert "bad?.h5" in page.text
+
+
+def test_a_page_that_is_a_link_stays_one(tmp_path, monkeypatch):
+    draw_nothing(monkeypatch)
+    write_run(tmp_path / "a.h5", [0.5, 0.75])
+    (tmp_path / "page.html").write_text("old")
+    (tmp_path / "link.html").symlink_to("page.html")
+    assert make(tmp_path / "a.h5", "-o", tmp_path / "link.html")[0] == 0
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "page.html").read_text() != "old"
 
 
 @pytest.mark.parametrize(("accuracy", "status"), [([], "running"), ([0.5], "finished"), ([np.nan] * 3, "diverged")])

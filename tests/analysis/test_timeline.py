@@ -5,6 +5,7 @@ import io
 import math
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import timeline
@@ -13,7 +14,7 @@ from _timeline_figures import figures
 from _timeline_intervals import Kind
 from _timeline_measure import GROUPS, Window, aligned, measure
 
-from tests.analysis.handmade import columns, write_results
+from tests.analysis.handmade import columns, replace, write_results
 
 MESSAGE, LEAVE, JOIN, STOP, FULL = range(5)
 TRACE = {"event": "i8", "learner": "i8", "step": "i8", "sent_s": "f8", "seconds": "f8", "wait_s": "f8"}
@@ -141,6 +142,7 @@ def test_without_a_white_list_fast_learners_are_used_more_often(write):
     [
         (Window("updates", 1, 4), (1, 7)),
         (Window("updates", 0, 99), (0, 7)),
+        (Window("updates", 0, 1e23), (0, 7)),
         (Window("epochs", 0, 1), (0, 3)),
         (Window("epochs", 1, 2), (3, 7)),
         (Window("seconds", 6, 9), (6, 9)),
@@ -173,6 +175,8 @@ def test_the_usual_window_is_five_rounds(write):
     assert figures(found).used.tolist() == [5]
     short, long = aligned([measured(write("b.h5")), found])
     assert (short.start_s, short.end_s, long.start_s, long.end_s) == (0, 7, 10, 17)
+    assert short.chosen == "the whole run"
+    assert long.chosen == "5 rounds after the first quarter, made as long as the longest window"
     # Where the run would end before, the window begins earlier.
     assert aligned([short, measured(found.file, Window("seconds", 36, 40))])[1].start_s == 33
 
@@ -338,3 +342,14 @@ def test_clocks_that_differ_a_little_are_no_overlap(write):
     found = measured(write(rows=(trace, updates), method="k-avg", clock="wall"))
     assert listed(found)[:3] == [(1, "compute", 0, 1, 1), (1, "queue", 1, 1.99, 1), (1, "compute", 1.99, 3, 3)]
     assert "overlap" not in [kind for _, kind, *_ in listed(found)]
+
+
+@pytest.mark.parametrize("name", ["trace/step", "updates/step", "trace/learner", "updates/update"])
+def test_whole_numbers_that_are_none_are_damage(write, capsys, name):
+    path = write()
+    with h5py.File(path) as file:
+        rows = file[name].shape[0]
+    for value in (math.nan, math.inf, 1e300):
+        replace(path, name, np.full(rows, value))
+        assert timeline.main([str(path)]) == 1
+        assert capsys.readouterr().err == f"cannot read {path}: /{name} is not one number a row\n"

@@ -6,6 +6,7 @@ import pytest
 from _results import UnreadableFileError, read
 
 from tests.analysis.following import measured
+from tests.analysis.handmade import replace
 from tests.analysis.watched import LEARNERS
 
 
@@ -89,3 +90,12 @@ def test_a_column_of_another_kind_is_named(write_watched, group, column, values)
     )
     with pytest.raises(UnreadableFileError, match=f"/{group}/{column} is not one number a row"):
         measured(path)
+
+
+def test_what_a_run_would_never_write(write_watched):
+    path = write_watched()
+    replace(path, "learners/learner", 3)
+    with pytest.raises(UnreadableFileError, match="/learners/learner is not one number a row"):
+        measured(path)
+    assert measured(write_watched(config={"batch_size": 10**30})).total == 30
+    assert measured(write_watched(start=np.array([1, 2]))).results.provenance["start"] == "[1, 2]"
