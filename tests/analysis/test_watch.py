@@ -136,7 +136,8 @@ def test_what_files_hold_does_not_steer_the_terminal(write_watched, capsys):
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_the_live_view_ends_with_the_last_view_on_the_screen(write_watched, tmp_path):
+def test_the_live_view_ends_with_the_last_view_on_the_screen(write_watched, tmp_path, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")  # whatever the tests run on
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80, height=24, color_system=None, legacy_windows=False)
     files = watch.Files([str(tmp_path / "run.h5")], through_stops=False)
