@@ -25,6 +25,8 @@ def terminal(monkeypatch):
 
     # On a dumb terminal, which tests may run on, nothing is drawn twice.
     monkeypatch.setenv("TERM", "xterm")
+    for name in ("COLUMNS", "LINES", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
 
     def make(width):
         screen = io.StringIO()
