@@ -1,5 +1,6 @@
 """What is recorded of a run, and when it is evaluated."""
 
+import json
 import threading
 from types import SimpleNamespace
 
@@ -95,6 +96,22 @@ def test_the_file_is_whole_after_an_epoch(tmp_path):
     with h5py.File(recorder.path) as file:
         assert file["epochs/test_accuracy"][:].tolist() == [0.25]
         assert file["provenance"].attrs["status"] == "running"
+    journal.finish("stopped")
+
+
+def test_a_file_that_could_not_be_written_is_noted_in_the_next_one(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    journal, recorder = assemble(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "_fill", full)
+        journal.write()
+    journal.write()
+    with h5py.File(recorder.path) as file:
+        (note,) = json.loads(file["provenance"].attrs["notes"])
+    assert "the results file could not be written, the next epoch tries again" in note
+    assert "No space left on device" in capsys.readouterr().err
     journal.finish("stopped")
 
 

@@ -5,8 +5,6 @@ import json
 import h5py
 import numpy as np
 
-from gsgm_mpi.results import recorder as results_recorder
-
 
 def notes(program):
     with h5py.File(program / "run.h5") as file:
@@ -28,21 +26,12 @@ def test_what_the_start_up_summary_notes_is_in_the_file(program, capsys):
     assert all(f"note: {note}" in out for note in notes(program))
 
 
-def test_a_checkpoint_and_a_results_file_that_could_not_be_written_are_noted(program, monkeypatch):
+def test_a_checkpoint_that_could_not_be_written_is_noted(program, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    write, attempts = results_recorder.Recorder._fill, []
-
-    def full_once(self, file):
-        attempts.append(file)
-        if len(attempts) == 2:
-            raise OSError(28, "No space left on device")
-        write(self, file)
-
     monkeypatch.setattr(np, "savez", full)
-    monkeypatch.setattr(results_recorder.Recorder, "_fill", full_once)
     assert program.run("--checkpoint-every", "1") == 0
     found = notes(program)
-    assert len([note for note in found if "the checkpoint after update" in note]) >= 2
-    assert len([note for note in found if "the results file could not be written" in note]) == 1
+    assert len(found) >= 2
+    assert all("the checkpoint after update" in note for note in found)
