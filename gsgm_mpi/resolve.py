@@ -179,6 +179,6 @@ def _checked(name: str, value: Any, spec: tuple[type, Any, Spec]) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind or not rule.ok(value):
-        fix = f"the default is {default}" if default not in (None, "") else "leave it out"
+        fix = f"the default is {default}" if default not in (None, "") else "leave it out for the usual one"
         raise bad_option("--" + name.replace("_", "-"), value, rule.accepted, fix)
     return value
