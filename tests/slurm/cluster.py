@@ -11,13 +11,14 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol")
@@ -131,11 +132,10 @@ class Slurm:
         """Cancels what runs, and ends the daemons."""
         if not self._daemons:
             return
-        for how in ([], ["--full", "--signal=KILL"]):
-            subprocess.run(["scancel", *how, "--user", _user()], env=self.environment, capture_output=True)
-            deadline = time.monotonic() + 10
-            while self._ask("squeue", "-h") and time.monotonic() < deadline:
-                time.sleep(0.2)
+        subprocess.run(["scancel", "--user", _user()], env=self.environment, capture_output=True)
+        deadline = time.monotonic() + 10
+        while self._ask("squeue", "-h") and time.monotonic() < deadline:
+            time.sleep(0.2)
         for daemon in reversed(self._daemons):
             daemon.terminate()
         for daemon in reversed(self._daemons):
@@ -144,6 +144,7 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+        self._kill_the_rest()
 
     def submit(self, folder: Path, *words: str, **variables: str) -> int:
         """Submits from a folder, with variables set; returns the job's number."""
@@ -170,6 +171,14 @@ class Slurm:
     def logs(self) -> str:
         """The ends of the daemons' logs, for the message of a failure."""
         return "\n".join(f"--- {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self._folder.glob("*.log")))
+
+    def _kill_the_rest(self) -> None:
+        """What belongs to jobs that did not end in time: whatever knows of this SLURM."""
+        ours = f"SLURM_CONF={self._folder}/slurm.conf".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended meanwhile, or is another user's
+                if ours in (process / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
 
     def _ask(self, *words: str) -> str:
         finished = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -117,8 +118,13 @@ class Site:
 def slurm() -> Iterator[Slurm]:
     if absent := missing():
         pytest.fail(f"no {', '.join(absent)}; as root: apt-get install slurmctld slurmd slurm-client munge libpmix-dev")
-    with started() as running:
-        yield running
+    # A time limit that ends the tests must not leave daemons and jobs behind.
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))
+    try:
+        with started() as running:
+            yield running
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
