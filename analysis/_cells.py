@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from _results import Results, UnreadableFileError, expand, read
+from _script import each
+
+Measured = TypeVar("Measured")
 
 #: Options that belong to the method, besides those that are its own.
 OF_METHOD = ("method", "gate", "local_momentum", "lr")
@@ -94,6 +98,31 @@ def load(
         except UnreadableFileError as error:
             unreadable.append(error)
     return runs, unreadable
+
+
+def load_measured(
+    paths: Sequence[str | Path], groups: Sequence[str], measure: Callable[[Results], Measured]
+) -> tuple[list[Results], dict[Path, Measured], list[UnreadableFileError]]:
+    """Reads and measures one file after the other, and keeps the epochs only: a run may have millions of updates.
+
+    Args:
+        paths: files and folders.
+        groups: what ``measure`` needs, ``epochs`` among it.
+        measure: raises :class:`UnreadableFileError` where a file turns out to be damaged.
+
+    Returns:
+        The runs that could be measured, what was, by file, and the others.
+    """
+    files, unreadable = expand(paths)
+    kept: list[Results] = []
+    measured: dict[Path, Measured] = {}
+    for file in files:
+        runs, errors = load([file], groups)
+        unreadable += errors
+        runs, found = each(runs, measure, unreadable)
+        measured |= found
+        kept += [replace(run, groups={"epochs": run.groups["epochs"]}) for run in runs]
+    return kept, measured, unreadable
 
 
 def _check(run: Results) -> None:

@@ -70,18 +70,18 @@ def measure(results: Results, rounds: int = 1) -> Run:
     Raises:
         UnreadableFileError: if the file lacks some of what is needed, or has it in another form.
     """
-    learners = _column(results, "learners", "learner")
+    learners = results.numbers("learners", "learner")
     # A run that has just begun knows its shards already, but has no rows of learners.
     counts = _table(results, "learners", "label_counts", len(learners) or None)[: len(learners)].astype(np.float64)
     place = _places(results, learners)
-    used = _column(results, "updates", "applied") == 1
+    used = results.numbers("updates", "applied") == 1
     k = place[used]
     updates = np.bincount(k, minlength=len(learners))
     dropped = np.bincount(place[~used], minlength=len(learners))
 
     shard = np.nan_to_num(indices.normalised(counts))
     share = indices.normalised(counts.sum(axis=0))
-    weight = _column(results, "updates", "lr")[used] * _factor(results, counts)[k]
+    weight = results.numbers("updates", "lr")[used] * _factor(results, counts)[k]
     total = np.bincount(k, weights=weight, minlength=len(learners)) @ shard
     class_weight = indices.normalised(total)
     relative = indices.divided(class_weight, share)
@@ -103,7 +103,7 @@ def measure(results: Results, rounds: int = 1) -> Run:
     by_learner = {"learner": learners, "updates": updates, "dropped": dropped}
     distributions = {}
     for name in ("staleness", "gap"):
-        column = _column(results, "updates", name)[used]
+        column = results.numbers("updates", name)[used]
         distributions[name] = indices.quantiles(column, FRACTIONS)
         figures[f"{name}_mean"] = indices.mean(column)
         middle_to_high = indices.quantiles(column, (0.5, 0.95, 1))
@@ -155,15 +155,15 @@ def _each_learner(name: str, column: np.ndarray, k: np.ndarray, learners: int) -
 
 def _times(results: Results, place: np.ndarray, learners: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Shares of the learner-seconds, which are K times the time of the last update; and each learner's own."""
-    arrival = _column(results, "updates", "arrival_s")
-    queued = _column(results, "updates", "queued_s")
-    step = _column(results, "updates", "step")
+    arrival = results.numbers("updates", "arrival_s")
+    queued = results.numbers("updates", "queued_s")
+    step = results.numbers("updates", "step")
     # A message of n steps is n rows, and waited once.
     again = np.zeros(len(place), bool)
     again[1:] = (np.diff(place) == 0) & (np.diff(step) == 1) & (np.diff(arrival) == 0)
     seconds = {
-        "computing": _column(results, "learners", "compute_s"),
-        "waiting": _column(results, "learners", "wait_s"),
+        "computing": results.numbers("learners", "compute_s"),
+        "waiting": results.numbers("learners", "wait_s"),
         "queued": np.bincount(place[~again], weights=queued[~again], minlength=learners),
     }
     last = np.max(arrival + queued, initial=0.0)
@@ -172,7 +172,7 @@ def _times(results: Results, place: np.ndarray, learners: int) -> tuple[dict[str
 
 
 def _final_class_accuracy(results: Results, classes: int) -> np.ndarray:
-    epochs = len(_column(results, "epochs", "epoch"))
+    epochs = len(results.numbers("epochs", "epoch"))
     accuracy = _table(results, "epochs", "class_accuracy", epochs)
     if epochs == 0:
         return np.full(classes, math.nan)
@@ -183,21 +183,11 @@ def _final_class_accuracy(results: Results, classes: int) -> np.ndarray:
 
 def _places(results: Results, learners: np.ndarray) -> np.ndarray:
     """The row of /learners that each update's learner has."""
-    learner = _column(results, "updates", "learner")
+    learner = results.numbers("updates", "learner")
     order = np.argsort(learners, kind="stable")
     if not np.isin(learner, learners).all():
         raise UnreadableFileError(results.path, "/updates/learner names a learner that /learners does not have")
     return order[np.searchsorted(learners, learner, sorter=order)]
-
-
-_FIRST = {"epochs": "epoch", "updates": "learner", "learners": "learner"}
-
-
-def _column(results: Results, group: str, name: str) -> np.ndarray:
-    column, first = results.column(group, name), results.column(group, _FIRST[group])
-    if column.ndim != 1 or column.shape != first.shape or column.dtype.kind not in "iuf":
-        raise UnreadableFileError(results.path, f"/{group}/{name} is not one number a row")
-    return column.astype(np.float64) if column.dtype.kind == "f" else column.astype(np.int64)
 
 
 def _table(results: Results, group: str, name: str, rows: int | None) -> np.ndarray:

@@ -19,6 +19,9 @@ import numpy as np
 _ATTEMPTS = 3
 _PAUSE_S = 0.05
 
+# A data set of each group that says how many rows there are.
+_OF_EACH_ROW = {"epochs": "epoch", "updates": "learner", "learners": "learner", "trace": "event"}
+
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -77,6 +80,26 @@ class Results:
             return self.groups[group][name]
         except KeyError:
             raise UnreadableFileError(self.path, f"has no data set /{group}/{name}") from None
+
+    def numbers(self, group: str, name: str, *, whole: bool = False) -> np.ndarray:
+        """Returns a data set of one number a row, as int64 or float64.
+
+        Args:
+            group: a group that was read.
+            name: the data set.
+            whole: only whole numbers make sense.
+
+        Raises:
+            UnreadableFileError: if the file has no such data set, or it holds something else.
+        """
+        first = _OF_EACH_ROW[group]
+        rows = np.asarray(self.column(group, first)).shape
+        if len(rows) != 1:
+            raise UnreadableFileError(self.path, f"/{group}/{first} is not one number a row")
+        values = np.asarray(self.column(group, name))
+        if values.shape != rows or values.dtype.kind not in ("iu" if whole else "iuf"):
+            raise UnreadableFileError(self.path, f"/{group}/{name} is not one number a row")
+        return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
 
     def option(self, name: str) -> object:
         """Returns one option of the run, or None where the file does not know it."""

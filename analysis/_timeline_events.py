@@ -120,12 +120,7 @@ def events(run: Results) -> Events:
 
 def column(run: Results, group: str, name: str) -> np.ndarray:
     """One number a row of a group, as int64 or float64."""
-    first = {"trace": "event", "updates": "learner", "learners": "learner", "epochs": "epoch"}[group]
-    values, rows = run.column(group, name), run.column(group, first)
-    kinds = "iu" if name in _WHOLE else "iuf"
-    if values.ndim != 1 or values.shape != rows.shape or values.dtype.kind not in kinds:
-        raise UnreadableFileError(run.path, f"/{group}/{name} is not one number a row")
-    return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+    return run.numbers(group, name, whole=name in _WHOLE)
 
 
 def _times(run: Results, group: str, name: str) -> np.ndarray:

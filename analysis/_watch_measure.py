@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from _cells import method_name
-from _results import Results, UnreadableFileError
+from _results import Results
 
 #: Rates of updates are also given over so many epochs before the last.
 RECENT_EPOCHS = 3
@@ -163,13 +163,7 @@ def measure(results: Results) -> Measured:
 
 
 def _columns(results: Results, group: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    found = {name: results.column(group, name) for name in names}
-    for name, column in found.items():
-        first = found[names[0]]
-        kinds = "iu" if name in _WHOLE else "iuf"
-        if not isinstance(column, np.ndarray) or column.dtype.kind not in kinds or column.shape != (first.size,):
-            raise UnreadableFileError(results.path, f"/{group}/{name} is not one number a row")
-    return {name: column.astype(np.float64) for name, column in found.items()}
+    return {name: results.numbers(group, name, whole=name in _WHOLE).astype(np.float64) for name in names}
 
 
 def _learners(results: Results, recent: dict[str, np.ndarray]) -> tuple[tuple[Learner, ...], float]:

@@ -8,14 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 import _fairness_report as report
 import _script
-from _cells import cells, load, notes, repeats
-from _fairness_measure import GROUPS, Run, measure
-from _results import Results, UnreadableFileError, expand
+from _cells import cells, load_measured, notes, repeats
+from _fairness_measure import GROUPS, measure
 
 _EPILOG = """\
 columns:
@@ -66,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, or 1 if a file could not be read or written; wrong usage exits with 2.
     """
     options = _parse(argv)
-    results, runs, unreadable = _measured(options.files, options.window)
+    results, runs, unreadable = load_measured(options.files, GROUPS, lambda run: measure(run, options.window))
     found = cells(results)
     groups = [
         report.Group(
@@ -115,19 +112,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--window must be at least 1, not {options.window}")
     _script.check_plot(parser, options.plot)
     return options
-
-
-def _measured(paths: Sequence[str], rounds: int) -> tuple[list[Results], dict[Path, Run], list[UnreadableFileError]]:
-    """Reads and measures one file after the other, and keeps the epochs only: a run may have millions of updates."""
-    files, unreadable = expand(paths)
-    kept, runs = [], {}
-    for file in files:
-        found, errors = load([file], GROUPS)
-        unreadable += errors
-        found, measured = _script.each(found, lambda run: measure(run, rounds), unreadable)
-        runs |= measured
-        kept += [replace(run, groups={"epochs": run.groups["epochs"]}) for run in found]
-    return kept, runs, unreadable
 
 
 if __name__ == "__main__":

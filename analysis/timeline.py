@@ -14,9 +14,9 @@ from pathlib import Path
 
 import _script
 import _timeline_report as report
-from _cells import Cell, cells, in_words, load, notes, repeats, seed
-from _results import Results, UnreadableFileError, expand
-from _timeline_measure import GROUPS, Timeline, Window, aligned, measure
+from _cells import Cell, cells, in_words, load_measured, notes, repeats, seed
+from _results import Results
+from _timeline_measure import GROUPS, Window, aligned, measure
 
 _EPILOG = """\
 what a learner does, also the kinds of the CSV file:
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, or 1 if a file could not be read or written; wrong usage exits with 2.
     """
     options = _parse(argv)
-    results, measured, unreadable = _measured(options.files, options.window)
+    results, measured, unreadable = load_measured(options.files, GROUPS, lambda run: measure(run, options.window))
     found = cells(results)
     shown = [
         replace(measured[run.path], title=_title(cell, run, by_seed))
@@ -120,21 +120,6 @@ def _window(unit: str) -> Callable[[str], Window]:
         return Window(unit, float(match[1]), float(match[2]))
 
     return read
-
-
-def _measured(
-    paths: Sequence[str], window: Window | None
-) -> tuple[list[Results], dict[Path, Timeline], list[UnreadableFileError]]:
-    """Reads and measures one file after the other, and keeps the epochs only: a run may have millions of updates."""
-    files, unreadable = expand(paths)
-    kept, timelines = [], {}
-    for file in files:
-        found, errors = load([file], GROUPS)
-        unreadable += errors
-        found, measured = _script.each(found, lambda run: measure(run, window), unreadable)
-        timelines |= measured
-        kept += [replace(run, groups={"epochs": run.groups["epochs"]}) for run in found]
-    return kept, timelines, unreadable
 
 
 def _title(cell: Cell, run: Results, by_seed: dict[int, Results]) -> str:

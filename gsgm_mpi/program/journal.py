@@ -193,6 +193,11 @@ class Journal:
         self._fill_learners()
         self._recorder.finish(status, error)
 
+    def complain(self, text: str) -> None:
+        """Says what went wrong without ending the run, and notes it in the file."""
+        complain(text)
+        self._recorder.note(f"{date()}  {text}")
+
     def write(self) -> None:
         """Writes the file as it stands; where that fails, says so and leaves the old one until the next time."""
         began = time.perf_counter()
@@ -200,9 +205,7 @@ class Journal:
         try:
             self._recorder.write()
         except (OSError, RuntimeError) as error:  # HDF5 raises the latter on a full disk
-            complaint = f"the results file could not be written, the next epoch tries again: {error}"
-            complain(complaint)
-            self._recorder.note(f"{date()}  {complaint}")
+            self.complain(f"the results file could not be written, the next epoch tries again: {error}")
         self._wrote_at = time.perf_counter()
         self._write_s = self._wrote_at - began
 

@@ -27,7 +27,7 @@ from gsgm_mpi.program.record import open_record
 from gsgm_mpi.program.resume import data_of
 from gsgm_mpi.program.saver import Saver
 from gsgm_mpi.program.summary import describe, notes
-from gsgm_mpi.program.wall import complain, date, say
+from gsgm_mpi.program.wall import complain, say
 from gsgm_mpi.results import checkpoint
 from gsgm_mpi.results.recorder import utc_now
 
@@ -86,12 +86,8 @@ def serve(
     for note in notes(parts, hosts):
         recorder.note(note)
 
-    def complain_and_note(text: str) -> None:
-        complain(text)
-        recorder.note(f"{date()}  {text}")
-
     facts = {"start": start, "resumed": json.dumps(resumed), "data": data_of(parts)}
-    saver = Saver(output, config.checkpoint_every, identity(config), elapsed, facts, complain_and_note)
+    saver = Saver(output, config.checkpoint_every, identity(config), elapsed, facts, journal.complain)
     # From here on there is a file, and a signal must leave a whole one.
     interrupt.raises = False
     if state is None:
